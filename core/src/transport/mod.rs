@@ -1,0 +1,22 @@
+//! How calls reach the gateway.
+//!
+//! Two ways lead there. [`ControlPlane`] makes HTTP calls, one at a time and stateless. [`Link`]
+//! is the way into one sandbox: it keeps as many WebSocket connections as the calls in flight
+//! need (one, as a rule), dials when a call needs one, and never resends what may have run.
+//!
+//! Inside a link, `session` is the state of one connection without any IO: ids, open calls,
+//! streams, and what a cut does to each. `driver` is the one task that owns a socket and feeds
+//! its session. `queue` is the bounded way from a driver to one reader. `socket` makes sockets.
+//! Nothing here knows what a file or a command means to a user.
+
+mod driver;
+mod http;
+mod link;
+mod queue;
+mod session;
+mod socket;
+mod tls;
+
+pub(crate) use self::http::ControlPlane;
+pub(crate) use self::link::{Collected, Exchange, Link};
+pub(crate) use self::session::{Chunk, Frame, Started};
