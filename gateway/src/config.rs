@@ -1,0 +1,146 @@
+//! Everything that can be set on a gateway, with its defaults and its bounds.
+//!
+//! A [`Config`] is plain data: the builder and the command line fill it, [`Config::check`] refuses
+//! what cannot work, and the rest of the gateway only reads it. Numbers that nobody may set live
+//! beside the code they bound.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::GatewayError;
+
+/// Name of the image that is the host's own tree.
+pub(crate) const DEFAULT_IMAGE: &str = "default";
+/// What deployed services give a sandbox that asks for nothing.
+pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(12 * 3600);
+/// A sandbox idles at well under a megabyte; this bounds directories and processes, not memory.
+pub(crate) const DEFAULT_MAX_SANDBOXES: usize = 256;
+/// Each sandbox has 65,536 user ids of its own from `ID_FIRST`; so many fit below 2^32.
+pub(crate) const MOST_SANDBOXES: usize = 32_767;
+/// Longest lifetime: ten years. Past it a number is a mistake, and arithmetic stays exact.
+pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How sandboxes are kept apart from the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// Namespaces, a file system of their own, no privileges: the best mode this machine allows.
+    #[default]
+    Local,
+    /// No isolation: a directory of their own, limits, and the tree killed at the end. For trusted
+    /// commands on machines that allow nothing better.
+    Process,
+}
+
+/// Settings of one gateway.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// Where HTTP is served; port 0 picks one.
+    pub(crate) listen: SocketAddr,
+    /// Where records and sandboxes are kept. `None`: a temporary directory, removed at the end.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The bearer token. `None`: one is made.
+    pub(crate) token: Option<String>,
+    /// How sandboxes are kept apart.
+    pub(crate) backend: Backend,
+    /// Lifetime of a sandbox that asks for none.
+    pub(crate) default_ttl: Duration,
+    /// Most sandboxes at once, whatever their status.
+    pub(crate) max_sandboxes: usize,
+    /// Directories used in place of the host's tree, by name.
+    pub(crate) images: BTreeMap<String, PathBuf>,
+    /// Further host directories shown inside, read-only.
+    pub(crate) expose: Vec<PathBuf>,
+    /// Leave every addition of ours off the wire.
+    pub(crate) plain_wire: bool,
+    /// How long the commands of a client that went away go on.
+    pub(crate) client_grace: Duration,
+    /// Between TERM and KILL.
+    pub(crate) kill_grace: Duration,
+    /// Names, beside `localhost` and addresses, by which clients may call this gateway.
+    pub(crate) hosts: Vec<String>,
+    /// Web origins that may call this gateway.
+    pub(crate) origins: Vec<String>,
+    /// The gateway is part of a program: its sandboxes end with it.
+    pub(crate) embedded: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data_dir: None,
+            token: None,
+            backend: Backend::Local,
+            default_ttl: DEFAULT_TTL,
+            max_sandboxes: DEFAULT_MAX_SANDBOXES,
+            images: BTreeMap::new(),
+            expose: Vec::new(),
+            plain_wire: false,
+            client_grace: Duration::from_secs(10),
+            kill_grace: Duration::from_secs(2),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            embedded: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    // The token is a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("data_dir", &self.data_dir)
+            .field("backend", &self.backend)
+            .field("max_sandboxes", &self.max_sandboxes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Refuses settings that cannot work, naming the first.
+    pub(crate) fn check(&self) -> Result<(), GatewayError> {
+        let refuse = |text: String| Err(GatewayError::Config(text));
+        if let Some(token) = &self.token
+            && (token.is_empty()
+                || token.len() > 4096
+                || !token.bytes().all(|b| b.is_ascii_graphic()))
+        {
+            return refuse("token: must be 1 to 4096 visible ASCII characters".into());
+        }
+        if self.default_ttl.is_zero() || self.default_ttl > LONGEST_TTL {
+            return refuse("default_ttl: must be above zero and at most ten years".into());
+        }
+        if self.max_sandboxes == 0 || self.max_sandboxes > MOST_SANDBOXES {
+            return refuse(format!("max_sandboxes: must be 1 to {MOST_SANDBOXES}"));
+        }
+        for (name, dir) in &self.images {
+            if name.is_empty() || name.len() > 256 || name.bytes().any(|b| b.is_ascii_control()) {
+                return refuse("image: a name must be 1 to 256 printable characters".into());
+            }
+            if !dir.is_absolute() || !dir.is_dir() {
+                return refuse(format!(
+                    "image {name}: {} is no absolute path of a directory",
+                    dir.display()
+                ));
+            }
+        }
+        for dir in &self.expose {
+            if !dir.is_absolute() || !dir.is_dir() {
+                return refuse(format!(
+                    "expose: {} is no absolute path of a directory",
+                    dir.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `name` is an image this gateway can make a sandbox from.
+    pub(crate) fn has_image(&self, name: &str) -> bool {
+        name == DEFAULT_IMAGE || self.images.contains_key(name)
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a gateway could not start or end.
+//!
+//! For the operator or the program that embeds a gateway; what HTTP clients are told is
+//! [`crate::refusal`].
+
+use std::path::PathBuf;
+
+/// A gateway could not start or end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatewayError {
+    /// A setting cannot work; the text names it.
+    #[error("{0}")]
+    Config(String),
+    /// The address could not be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address asked for.
+        addr: std::net::SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Another gateway works on the same data directory.
+    #[error("another gateway{} uses {}", by(*.pid), dir.display())]
+    InUse {
+        /// The data directory.
+        dir: PathBuf,
+        /// The other gateway's process, where known.
+        pid: Option<u32>,
+    },
+    /// The data directory could not be used.
+    #[error("data directory {}: {source}", dir.display())]
+    DataDir {
+        /// The data directory.
+        dir: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The records could not be read or written.
+    #[error("records: {0}")]
+    Store(String),
+    /// No way of keeping sandboxes apart works on this machine; the text says why, mode by mode.
+    #[error("no sandbox can be built here: {0}")]
+    Isolation(String),
+    /// This build, or this system, has no executor.
+    #[error("{0}")]
+    NoExecutor(String),
+    /// Something did not end in time.
+    #[error("{0}")]
+    Shutdown(String),
+    /// The system refused something else.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+fn by(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
