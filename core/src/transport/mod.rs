@@ -6,7 +6,8 @@
 //!
 //! Inside a link, `session` is the state of one connection without any IO: ids, open calls,
 //! streams, and what a cut does to each. `driver` is the one task that owns a socket and feeds
-//! its session. `queue` is the bounded way from a driver to one reader. `socket` makes sockets.
+//! its session. `sink` is where a call's frames go, `queue` the bounded way from a driver to one
+//! reader. `socket` makes sockets.
 //! Nothing here knows what a file or a command means to a user.
 
 mod driver;
@@ -14,9 +15,11 @@ mod http;
 mod link;
 mod queue;
 mod session;
+mod sink;
 mod socket;
 mod tls;
 
 pub(crate) use self::http::ControlPlane;
-pub(crate) use self::link::{Collected, Exchange, Link};
+pub(crate) use self::link::{Exchange, Link};
 pub(crate) use self::session::{Chunk, Frame, Started};
+pub(crate) use self::sink::Collected;

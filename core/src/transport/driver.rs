@@ -1,0 +1,394 @@
+//! The one task that owns a connection's socket.
+//!
+//! A driver moves orders from callers to the socket and frames from the socket to the calls'
+//! sinks, reading and writing at the same time: a driver that wrote first and read later would
+//! lock up against a peer that does the same. It keeps the heartbeat, and it ends when its
+//! callers have all gone, when it is told to close, or when the connection is cut.
+//!
+//! **A slow reader.** When the queue of a stream is full, the driver stops reading the socket
+//! until there is room. Nothing is dropped and nothing grows; what else is open on this
+//! connection waits, which is why a [`Link`](super::Link) never puts a call that must not wait on
+//! a connection that carries streams. While the driver does not read, the peer's silence proves
+//! nothing, and the heartbeat's deadline is suspended.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::{self, Message};
+use vtrix_protocol::{exec, rpc};
+
+use super::queue;
+use super::session::{Frame, Opening, Session, Step};
+use super::sink::{Sink, fail_all};
+use super::socket::Socket;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a closing connection may take to say goodbye and to kill what nobody waits for any
+/// more; the executor kills the rest after its own grace.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What callers tell the driver.
+pub(super) enum Order {
+    /// Open a call.
+    Submit(Box<Submission>),
+    /// Its caller has gone away.
+    Abandon(u64),
+    /// End: open calls fail with `closed`, and commands that were being waited for are killed.
+    Close,
+}
+
+/// A call on its way to the socket.
+pub(super) struct Submission {
+    pub(super) id: u64,
+    pub(super) text: String,
+    pub(super) sink: Sink,
+    /// The caller going away kills the command.
+    pub(super) kill: bool,
+    /// Room in the link's budget of unwritten bytes, given back once this is written.
+    pub(super) budget: Option<OwnedSemaphorePermit>,
+}
+
+/// What a driver and its callers share.
+pub(super) struct Shared {
+    /// New calls may be put on this connection.
+    pub(super) usable: AtomicBool,
+    /// The next call's number.
+    pub(super) next_id: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self { usable: AtomicBool::new(true), next_id: AtomicU64::new(1) }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+struct Outgoing {
+    id: u64,
+    text: String,
+    budget: Option<OwnedSemaphorePermit>,
+}
+
+/// The sending half of a socket, with what waits for it.
+struct Writer {
+    socket: SplitSink<Socket, Message>,
+    waiting: VecDeque<Outgoing>,
+    ping: bool,
+    unflushed: bool,
+    budgets: Vec<OwnedSemaphorePermit>,
+}
+
+impl Writer {
+    fn idle(&self) -> bool {
+        self.waiting.is_empty() && !self.ping && !self.unflushed
+    }
+
+    /// Writes and flushes everything that waits. Cancel-safe: what was not written still waits.
+    async fn write(&mut self, session: &mut Session<Sink>) -> Result<(), tungstenite::Error> {
+        poll_fn(|cx| {
+            loop {
+                ready!(self.socket.poll_ready_unpin(cx))?;
+                if std::mem::take(&mut self.ping) {
+                    self.socket.start_send_unpin(Message::Ping(bytes::Bytes::new()))?;
+                    self.unflushed = true;
+                } else if let Some(next) = self.waiting.pop_front() {
+                    // A call that nobody waits for any more need not be made.
+                    if session.wanted(next.id) {
+                        session.sent(next.id);
+                        self.budgets.extend(next.budget);
+                        self.unflushed = true;
+                        self.socket.start_send_unpin(Message::text(next.text))?;
+                    }
+                } else {
+                    ready!(self.socket.poll_flush_unpin(cx))?;
+                    self.unflushed = false;
+                    self.budgets.clear();
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A frame that its stream has no room for, with the way to wait for room.
+struct Stalled {
+    id: u64,
+    frame: Frame,
+    room: queue::Room<Result<Frame>>,
+}
+
+struct Driver {
+    reader: SplitStream<Socket>,
+    writer: Writer,
+    orders: mpsc::UnboundedReceiver<Order>,
+    shared: Arc<Shared>,
+    session: Session<Sink>,
+    stalled: Option<Stalled>,
+    closing: Option<Instant>,
+    last_heard: Instant,
+}
+
+/// Owns `socket` until its end.
+pub(super) async fn drive(
+    socket: Socket,
+    orders: mpsc::UnboundedReceiver<Order>,
+    shared: Arc<Shared>,
+    config: Arc<Config>,
+) {
+    let (socket, reader) = socket.split();
+    let writer = Writer {
+        socket,
+        waiting: VecDeque::new(),
+        ping: false,
+        unflushed: false,
+        budgets: Vec::new(),
+    };
+    let mut driver = Driver {
+        reader,
+        writer,
+        orders,
+        shared,
+        session: Session::new(),
+        stalled: None,
+        closing: None,
+        last_heard: Instant::now(),
+    };
+    let end = driver.run(&config).await;
+    driver.shared.usable.store(false, Ordering::Release);
+    match end {
+        Ok(()) => {
+            // The farewell is a courtesy; a peer that does not take it loses nothing.
+            let goodbye = driver.writer.socket.close();
+            drop(tokio::time::timeout(FAREWELL, goodbye).await);
+            driver.fail(&closed());
+        }
+        Err(error) => {
+            tracing::debug!(%error, open = driver.session.len(), "connection lost");
+            driver.fail(&error);
+        }
+    }
+}
+
+impl Driver {
+    /// Runs until the end: `Ok` where this side ended it.
+    async fn run(&mut self, config: &Config) -> Result<()> {
+        loop {
+            let beat = self.last_heard + config.heartbeat_interval;
+            let dead = self.last_heard + config.heartbeat_timeout;
+            let alarm = match self.closing {
+                Some(deadline) => deadline,
+                None if self.writer.ping || Instant::now() >= beat => dead,
+                None => beat,
+            };
+            let room = self.stalled.as_ref().map(|stalled| stalled.room.clone());
+            tokio::select! {
+                order = self.orders.recv(), if !self.orders.is_closed() || self.closing.is_none() => {
+                    match order {
+                        Some(order) => self.order(order),
+                        None => self.close(),
+                    }
+                }
+                message = self.reader.next(), if self.stalled.is_none() => {
+                    self.last_heard = Instant::now();
+                    self.message(message)?;
+                }
+                written = self.writer.write(&mut self.session), if !self.writer.idle() => {
+                    written.map_err(lost)?;
+                }
+                () = async { if let Some(room) = &room { room.wait().await } }, if room.is_some() => {
+                    self.resume();
+                }
+                () = sleep_until(alarm) => {
+                    if self.closing.is_some() {
+                        return Ok(());
+                    }
+                    self.beat(config)?;
+                }
+            }
+            if self.closing.is_some() && self.writer.idle() && self.session.nameless() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn beat(&mut self, config: &Config) -> Result<()> {
+        let now = Instant::now();
+        if self.stalled.is_some() {
+            self.last_heard = now;
+            return Ok(());
+        }
+        let silence = now - self.last_heard;
+        if silence >= config.heartbeat_timeout {
+            let message = format!("nothing was heard of the gateway for {silence:.0?}");
+            return Err(Error::new(ErrorKind::ConnectionLost, message));
+        }
+        self.writer.ping = true;
+        Ok(())
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Submit(call) => {
+                let Submission { id, text, sink, kill, budget } = *call;
+                if self.closing.is_some() {
+                    sink.end(Err(closed().with_may_have_run(false)));
+                    return;
+                }
+                self.session.open(Opening { id, sink, kill });
+                self.writer.waiting.push_back(Outgoing { id, text, budget });
+            }
+            Order::Abandon(id) => {
+                if self.stalled.as_ref().is_some_and(|stalled| stalled.id == id) {
+                    self.stalled = None;
+                    self.last_heard = Instant::now();
+                }
+                if let Some(cmd_id) = self.session.abandon(id) {
+                    self.kill(&cmd_id);
+                }
+            }
+            Order::Close => self.close(),
+        }
+    }
+
+    fn close(&mut self) {
+        if self.closing.is_some() {
+            return;
+        }
+        self.shared.usable.store(false, Ordering::Release);
+        self.closing = Some(Instant::now() + FAREWELL);
+        // What waits for a full queue is for a reader that has just been told the end.
+        self.stalled = None;
+        let (sinks, commands) = self.session.abandon_all();
+        fail_all(sinks, &closed());
+        for cmd_id in commands {
+            self.kill(&cmd_id);
+        }
+        self.orders.close();
+    }
+
+    fn kill(&mut self, cmd_id: &str) {
+        let id = self.shared.id();
+        let params =
+            exec::KillParams { cmd_id: cmd_id.to_owned(), signal: Some("SIGKILL".to_owned()) };
+        let Ok(text) = serde_json::to_string(&rpc::Request::new(id, exec::KILL, params)) else {
+            return;
+        };
+        self.session.open(Opening { id, sink: Sink::Discard, kill: false });
+        self.writer.waiting.push_back(Outgoing { id, text, budget: None });
+    }
+
+    fn message(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {
+        match message {
+            Some(Ok(Message::Text(text))) => self.frame(text.as_str()),
+            Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.frame(text),
+                Err(_) => Err(Error::new(
+                    ErrorKind::Protocol,
+                    "the gateway sent a binary message, which this protocol does not have",
+                )),
+            },
+            Some(Ok(Message::Close(frame))) => {
+                let why = match &frame {
+                    Some(frame) if !frame.reason.is_empty() => {
+                        format!("{} ({})", frame.reason, u16::from(frame.code))
+                    }
+                    Some(frame) => format!("status {}", u16::from(frame.code)),
+                    None => "no reason given".to_owned(),
+                };
+                let message = format!("the gateway closed the connection: {why}");
+                Err(Error::new(ErrorKind::ConnectionLost, message))
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                // A pong is queued by the library and leaves with the next flush.
+                self.writer.unflushed = true;
+                Ok(())
+            }
+            Some(Err(error)) => Err(lost(error)),
+            None => Err(Error::new(ErrorKind::ConnectionLost, "the connection ended")),
+        }
+    }
+
+    fn frame(&mut self, text: &str) -> Result<()> {
+        match self.session.receive(text)? {
+            Step::None => {}
+            Step::Deliver(id, frame) => self.deliver(id, frame),
+            Step::Finish(id, end) => {
+                if end.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotActive) {
+                    // A parked connection: the next call dials afresh, and finds the executor.
+                    self.shared.usable.store(false, Ordering::Release);
+                }
+                if let Some(sink) = self.session.take(id) {
+                    sink.end(end);
+                }
+            }
+            Step::Kill(cmd_id) => self.kill(&cmd_id),
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, id: u64, frame: Frame) {
+        let Some(sink) = self.session.sink(id) else { return };
+        match sink {
+            Sink::Pull(queue) if !queue.has_room() => {
+                let room = queue.waiter();
+                self.stalled = Some(Stalled { id, frame, room });
+            }
+            sink => sink.take(frame),
+        }
+    }
+
+    fn resume(&mut self) {
+        self.last_heard = Instant::now();
+        if let Some(Stalled { id, frame, .. }) = self.stalled.take()
+            && let Some(sink) = self.session.sink(id)
+        {
+            sink.take(frame);
+        }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        fail_all(self.session.cut(), error);
+        self.orders.close();
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Submit(call) = order {
+                call.sink.end(Err(error.clone().with_may_have_run(false)));
+            }
+        }
+    }
+}
+
+/// The error of a call that was open, or was made, when its sandbox handle was closed.
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the sandbox handle is closed")
+}
+
+fn lost(error: tungstenite::Error) -> Error {
+    use tungstenite::Error as E;
+    use tungstenite::error::ProtocolError;
+    let (kind, message) = match &error {
+        E::Capacity(_) => {
+            (ErrorKind::Protocol, "the gateway sent a message above the limit".to_owned())
+        }
+        E::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | E::ConnectionClosed
+        | E::AlreadyClosed => (ErrorKind::ConnectionLost, "the connection ended".to_owned()),
+        E::Protocol(_) | E::Utf8(_) | E::AttackAttempt => {
+            (ErrorKind::Protocol, "the gateway sent what is no WebSocket frame".to_owned())
+        }
+        _ => (ErrorKind::ConnectionLost, "the connection broke".to_owned()),
+    };
+    Error::new(kind, message).with_source(error)
+}

@@ -1,0 +1,446 @@
+//! The way into one sandbox: as many connections as its calls in flight need.
+//!
+//! **Which connection a call takes.** A stream whose reader is slow stops its connection from
+//! being read (see `driver`), so a call that must not wait for a reader never shares a connection
+//! with a stream: `for event in stream { sandbox.read(..) }` would otherwise wait for an answer
+//! that is stuck behind the stream it does not read. A call takes a connection that carries no
+//! stream; a stream takes one that carries nothing at all. One connection serves a program that
+//! does one thing after the other. A second one is dialled when a call meets a stream, and more
+//! only while several streams are open at once, up to `max_connections`; past that, streams share,
+//! and one connection stays free of them.
+//!
+//! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again;
+//! what was never written is, once. The next call dials afresh.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared as SharedFuture};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use vtrix_protocol::{limits, rpc};
+
+use super::driver::{self, Order, Shared, Submission, closed};
+use super::queue::{self, queue};
+use super::session::Frame;
+use super::sink::{Collected, Collector, Sink};
+use super::socket::Dialer;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Requests that wait to be written, over all connections of a link, in KiB: one request of the
+/// largest size that gateways accept, and as much again.
+const UNWRITTEN_KIB: usize = 2 * limits::RECEIVED_MESSAGE / 1024;
+
+/// The way into one sandbox. Cheap to clone. Dropping the last clone, and the last call made
+/// through it, closes the connections; that needs no runtime.
+#[derive(Clone)]
+pub(crate) struct Link(Arc<Inner>);
+
+struct Inner {
+    config: Arc<Config>,
+    dialer: Arc<Dialer>,
+    sandbox_id: String,
+    closed: AtomicBool,
+    in_flight: Arc<Semaphore>,
+    unwritten: Arc<Semaphore>,
+    connections: Mutex<Connections>,
+}
+
+#[derive(Default)]
+struct Connections {
+    list: Vec<Connection>,
+    dialling: Option<SharedFuture<BoxFuture<'static, Result<()>>>>,
+}
+
+struct Connection {
+    handle: Arc<Handle>,
+    calls: usize,
+    streams: usize,
+}
+
+/// What calls hold of a connection. Dropping the last one ends its driver.
+struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    shared: Arc<Shared>,
+}
+
+/// A place on a connection for one call. Dropping it gives the place back.
+struct Lease {
+    link: Link,
+    handle: Arc<Handle>,
+    stream: bool,
+    _in_flight: OwnedSemaphorePermit,
+}
+
+impl Link {
+    pub(crate) fn new(config: Arc<Config>, sandbox_id: &str) -> Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            dialer: Arc::new(Dialer::new(config.clone())?),
+            sandbox_id: sandbox_id.to_owned(),
+            closed: AtomicBool::new(false),
+            in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
+            unwritten: Arc::new(Semaphore::new(UNWRITTEN_KIB)),
+            connections: Mutex::default(),
+            config,
+        })))
+    }
+
+    /// Makes sure that there is a live connection. Cancel-safe.
+    pub(crate) async fn connect(&self) -> Result<()> {
+        self.lease(false).await.map(drop)
+    }
+
+    /// Makes one call and returns its answer; `deadline` is `call_timeout` where none is given,
+    /// and [`Duration::MAX`] is none. Cancel-safe: the answer of a dropped call is discarded.
+    pub(crate) async fn call<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &P,
+        deadline: Option<Duration>,
+    ) -> Result<R> {
+        let limit = deadline.unwrap_or(self.0.config.call_timeout);
+        let submitted = AtomicBool::new(false);
+        let work = self.answer(method, params, &submitted);
+        let answer = if limit == Duration::MAX {
+            work.await
+        } else {
+            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+                let sent = submitted.load(Ordering::Relaxed);
+                Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
+                    .with_may_have_run(sent))
+            })
+        }
+        .map_err(|error| error.during(method))?;
+        parse(&answer).map_err(|error| error.during(method))
+    }
+
+    async fn answer<P: Serialize>(
+        &self,
+        method: &'static str,
+        params: &P,
+        submitted: &AtomicBool,
+    ) -> Result<Box<RawValue>> {
+        let mut again = true;
+        loop {
+            let lease = self.lease(false).await?;
+            let (sink, answer) = oneshot::channel();
+            let mut open = lease.submit(method, params, Sink::Call(sink), false).await?;
+            submitted.store(true, Ordering::Relaxed);
+            let end = answer.await.unwrap_or_else(|_| Err(abandoned_by_driver()));
+            open.ended = true;
+            match end {
+                Err(error) if again && never_sent(&error) => again = false,
+                end => return end,
+            }
+        }
+    }
+
+    /// Runs a command (or follows one) to its end and keeps the last `max_output` bytes of its
+    /// output; the connection never waits for the caller. Dropping the future kills the command
+    /// where `kill` says so.
+    ///
+    /// # Errors
+    /// Only where the call was never made; once it was, [`Collected::ended`] tells.
+    pub(crate) async fn collect<P: Serialize>(
+        &self,
+        method: &'static str,
+        params: &P,
+        max_output: usize,
+        kill: bool,
+    ) -> Result<Collected> {
+        let mut again = true;
+        loop {
+            let lease = self.lease(false).await.map_err(|error| error.during(method))?;
+            let (sink, collected) = oneshot::channel();
+            let sink = Sink::Collect(Box::new(Collector::new(max_output, sink)));
+            let mut open = lease.submit(method, params, sink, kill).await?;
+            let collected = collected.await.map_err(|_| abandoned_by_driver().during(method))?;
+            open.ended = true;
+            match &collected.ended {
+                Err(error) if again && never_sent(error) => again = false,
+                _ => return Ok(collected),
+            }
+        }
+    }
+
+    /// Opens a call whose frames are pulled. Dropping the exchange before its end kills the
+    /// command where `kill` says so. Cancel-safe.
+    pub(crate) async fn open<P: Serialize>(
+        &self,
+        method: &'static str,
+        params: &P,
+        kill: bool,
+    ) -> Result<Exchange> {
+        let lease = self.lease(true).await.map_err(|error| error.during(method))?;
+        let (sink, frames) = queue(self.0.config.stream_buffer);
+        let open = lease.submit(method, params, Sink::Pull(sink), kill).await?;
+        Ok(Exchange { frames, open, method, stdout: 0, stderr: 0 })
+    }
+
+    /// Closes: open calls fail with [`ErrorKind::Closed`], later ones fail with it at once, and
+    /// commands that were being waited for are killed. Idempotent; needs no runtime.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.in_flight.close();
+        self.0.unwritten.close();
+        let connections = std::mem::take(&mut *self.connections());
+        for connection in connections.list {
+            // A driver that is gone has ended its calls itself.
+            drop(connection.handle.orders.send(Order::Close));
+        }
+    }
+
+    /// Whether [`Link::close`] was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        // Nothing under this lock can panic half-way.
+        self.0.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn lease(&self, stream: bool) -> Result<Lease> {
+        let in_flight = self.0.in_flight.clone().acquire_owned().await.map_err(|_| closed())?;
+        loop {
+            let dialling = {
+                let mut connections = self.connections();
+                if self.is_closed() {
+                    return Err(closed());
+                }
+                if let Some(handle) = connections.pick(stream, self.0.config.max_connections) {
+                    let link = self.clone();
+                    return Ok(Lease { link, handle, stream, _in_flight: in_flight });
+                }
+                connections.dialling.get_or_insert_with(|| self.dial()).clone()
+            };
+            let dialled = dialling.clone().await;
+            // Whoever comes first clears the way for the next dial.
+            let mut connections = self.connections();
+            if connections.dialling.as_ref().is_some_and(|now| now.ptr_eq(&dialling)) {
+                connections.dialling = None;
+            }
+            drop(connections);
+            dialled?;
+        }
+    }
+
+    /// Dials in a task of its own: those who wait may all go away, and a connection that is made
+    /// then serves whoever comes next.
+    fn dial(&self) -> SharedFuture<BoxFuture<'static, Result<()>>> {
+        // Not the link itself: a dial that is under way must not keep a dropped link alive.
+        let link = Arc::downgrade(&self.0);
+        let dialer = self.0.dialer.clone();
+        let config = self.0.config.clone();
+        let sandbox_id = self.0.sandbox_id.clone();
+        let runtime = crate::runtime::current();
+        let task = runtime.spawn(async move {
+            let socket = dialer.dial(&sandbox_id).await?;
+            let Some(link) = link.upgrade().map(Link) else { return Ok(()) };
+            let (orders, received) = mpsc::unbounded_channel();
+            let shared = Arc::new(Shared::new());
+            tokio::spawn(driver::drive(socket, received, shared.clone(), config));
+            let handle = Arc::new(Handle { orders, shared });
+            let mut connections = link.connections();
+            if !link.is_closed() {
+                connections.list.push(Connection { handle, calls: 0, streams: 0 });
+            }
+            Ok(())
+        });
+        let dialled = async move {
+            task.await.unwrap_or_else(|_| {
+                let message = "the runtime ended while a connection was being made";
+                Err(Error::new(ErrorKind::ConnectFailed, message).with_may_have_run(false))
+            })
+        };
+        dialled.boxed().shared()
+    }
+
+    /// Takes a connection out of use: calls on it go on, new ones dial.
+    fn retire(&self, handle: &Arc<Handle>) {
+        handle.shared.usable.store(false, Ordering::Release);
+        self.connections().list.retain(|connection| !Arc::ptr_eq(&connection.handle, handle));
+    }
+}
+
+impl Connections {
+    /// Takes a place on the connection that suits, or says that one is to be dialled.
+    fn pick(&mut self, stream: bool, max: usize) -> Option<Arc<Handle>> {
+        self.list.retain(|connection| {
+            connection.handle.shared.usable.load(Ordering::Acquire)
+                && !connection.handle.orders.is_closed()
+        });
+        let at = if stream {
+            let idle = self.list.iter().position(|c| c.streams == 0 && c.calls == 0);
+            let carrying = self.list.iter().filter(|c| c.streams > 0).count();
+            // The last connection without streams stays so, for calls.
+            if carrying + 1 < max {
+                idle?
+            } else {
+                let with_streams = self.list.iter().enumerate().filter(|(_, c)| c.streams > 0);
+                with_streams.min_by_key(|(_, c)| c.streams).map(|(at, _)| at).or(idle)?
+            }
+        } else {
+            self.list.iter().position(|c| c.streams == 0)?
+        };
+        let found = &mut self.list[at];
+        if stream {
+            found.streams += 1;
+        } else {
+            found.calls += 1;
+        }
+        Some(found.handle.clone())
+    }
+}
+
+impl Lease {
+    async fn submit<P: Serialize>(
+        self,
+        method: &'static str,
+        params: &P,
+        sink: Sink,
+        kill: bool,
+    ) -> Result<Open> {
+        let id = self.handle.shared.id();
+        let frames = !matches!(sink, Sink::Call(_));
+        let text = serde_json::to_string(&rpc::Request::new(id, method, params))
+            .map_err(|error| Error::invalid(format!("the call can't be written: {error}")))?;
+        if text.len() > limits::RECEIVED_MESSAGE {
+            let message = format!(
+                "the call is {} bytes on the wire, more than the {} that gateways accept",
+                text.len(),
+                limits::RECEIVED_MESSAGE
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message).during(method));
+        }
+        let kib = text.len().div_ceil(1024) as u32;
+        let unwritten = self.link.0.unwritten.clone();
+        let budget = Some(unwritten.acquire_many_owned(kib).await.map_err(|_| closed())?);
+        let order = Order::Submit(Box::new(Submission { id, text, sink, kill, budget }));
+        if let Err(mpsc::error::SendError(Order::Submit(call))) = self.handle.orders.send(order) {
+            let message = "the connection ended before the call was sent";
+            let error = Error::new(ErrorKind::ConnectionLost, message).with_may_have_run(false);
+            call.sink.end(Err(error));
+        }
+        Ok(Open { lease: self, id, ended: false, kill, frames })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut connections = self.link.connections();
+        let Some(at) = connections.list.iter().position(|c| Arc::ptr_eq(&c.handle, &self.handle))
+        else {
+            return;
+        };
+        let connection = &mut connections.list[at];
+        if self.stream {
+            connection.streams -= 1;
+        } else {
+            connection.calls -= 1;
+        }
+        // One idle connection for calls and one for the next stream are worth keeping.
+        let idle = |c: &Connection| c.streams == 0 && c.calls == 0;
+        if idle(connection) && connections.list.iter().filter(|c| idle(c)).count() > 2 {
+            let surplus = connections.list.swap_remove(at);
+            drop(connections);
+            drop(surplus);
+        }
+    }
+}
+
+/// A call that is open on a connection. Dropping it before its end tells the driver.
+struct Open {
+    lease: Lease,
+    id: u64,
+    ended: bool,
+    kill: bool,
+    /// The call has frames that come before its answer.
+    frames: bool,
+}
+
+impl Open {
+    fn abandon(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        drop(self.lease.handle.orders.send(Order::Abandon(self.id)));
+        if self.frames && !self.kill {
+            // This wire has no way to say "enough": what follows would come for ever.
+            self.lease.link.retire(&self.lease.handle);
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// An open call whose frames are pulled.
+pub(crate) struct Exchange {
+    frames: queue::Receiver<Result<Frame>>,
+    open: Open,
+    method: &'static str,
+    stdout: u64,
+    stderr: u64,
+}
+
+impl Exchange {
+    /// The next frame; `None` after the answer, after an error, and after [`Exchange::cancel`].
+    /// Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<Frame>> {
+        if self.open.ended {
+            return None;
+        }
+        let frame = match self.frames.pop().await {
+            Some(frame) => frame.map_err(|error| error.during(self.method)),
+            None => Err(abandoned_by_driver().during(self.method)),
+        };
+        match &frame {
+            Ok(Frame::Stdout(chunk)) => self.stdout += chunk.missing + chunk.len,
+            Ok(Frame::Stderr(chunk)) => self.stderr += chunk.missing + chunk.len,
+            Ok(Frame::Answer(_)) | Err(_) => self.open.ended = true,
+            Ok(_) => {}
+        }
+        Some(frame)
+    }
+
+    /// Ends the exchange now, as dropping it does.
+    pub(crate) fn cancel(&mut self) {
+        self.open.abandon();
+    }
+
+    /// Bytes of standard output and of standard error that have come, missing ones included.
+    pub(crate) fn offsets(&self) -> (u64, u64) {
+        (self.stdout, self.stderr)
+    }
+}
+
+fn never_sent(error: &Error) -> bool {
+    error.kind() == ErrorKind::ConnectionLost && error.may_have_run() == Some(false)
+}
+
+/// The runtime that drove the connection was shut down under it.
+fn abandoned_by_driver() -> Error {
+    let message = "the runtime of the connection ended";
+    Error::new(ErrorKind::ConnectionLost, message).with_may_have_run(true)
+}
+
+fn parse<R: DeserializeOwned>(answer: &RawValue) -> Result<R> {
+    serde_json::from_str(answer.get()).map_err(|error| {
+        // Where, never what: answers carry file content.
+        let message = format!(
+            "the answer is not what this call returns (line {}, column {})",
+            error.line(),
+            error.column()
+        );
+        Error::new(ErrorKind::Protocol, message)
+    })
+}

@@ -1,0 +1,356 @@
+//! The state of one connection, without any IO.
+//!
+//! A [`Session`] knows the calls that are open on a connection: what each waits for, which
+//! command it runs, how many bytes of each stream have come, and whether it may have had an
+//! effect yet. It is told what happens (a frame came, a frame went out, a caller went away, the
+//! connection was cut) and says what is to be done; it never touches a socket, a clock or a
+//! queue. The generic `S` is whatever its owner delivers to.
+//!
+//! It is not the driver: how much is read, when, and what a slow reader means is decided there.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use vtrix_protocol::{exec, files, rpc};
+
+use super::queue::Weigh;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Frames for nobody that a peer may send before it counts as broken: late answers to calls that
+/// both ends have given up on are normal, a flood is not.
+const STRAY_FRAMES: u32 = 1_000;
+
+/// Something that came for one call.
+pub(crate) enum Frame {
+    /// The command runs.
+    Start(Started),
+    /// Standard output.
+    Stdout(Chunk),
+    /// Standard error.
+    Stderr(Chunk),
+    /// A piece of a file.
+    File(Bytes),
+    /// The command exited.
+    Done {
+        /// As the gateway said.
+        exit_code: Option<i32>,
+        /// As the gateway said.
+        signal: Option<i32>,
+    },
+    /// The call's result; nothing comes after it.
+    Answer(Box<RawValue>),
+}
+
+impl Weigh for Result<Frame> {
+    fn weight(&self) -> usize {
+        match self {
+            Ok(Frame::Stdout(chunk) | Frame::Stderr(chunk)) => chunk.data.len(),
+            Ok(Frame::File(data)) => data.len(),
+            Ok(Frame::Answer(result)) => result.get().len(),
+            Ok(Frame::Start(_) | Frame::Done { .. }) | Err(_) => 0,
+        }
+    }
+}
+
+/// A piece of one of a command's streams.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    /// The bytes.
+    pub(crate) data: Bytes,
+    /// Where they are in their stream, where the gateway says.
+    pub(crate) offset: Option<u64>,
+    /// Bytes of the process that `data` stands for, as far as the gateway tells.
+    pub(crate) len: u64,
+    /// Bytes that are missing right before this chunk, as far as the gateway tells.
+    pub(crate) missing: u64,
+}
+
+/// What the gateway tells of a command that runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Started {
+    pub(crate) cmd_id: Option<String>,
+    pub(crate) pid: Option<i64>,
+    pub(crate) cwd: Option<String>,
+}
+
+/// What to do with a frame that came.
+pub(super) enum Step {
+    /// Nothing.
+    None,
+    /// Hand it to the call's sink.
+    Deliver(u64, Frame),
+    /// The call is over: take its sink out with [`Session::take`] and end it with this.
+    Finish(u64, Result<Box<RawValue>>),
+    /// A command whose caller went away before it was known by name is known now: kill it.
+    Kill(String),
+}
+
+/// A call as it is opened.
+pub(super) struct Opening<S> {
+    /// Unique on the connection.
+    pub(super) id: u64,
+    /// Where its frames go.
+    pub(super) sink: S,
+    /// Its caller going away kills the command that it runs.
+    pub(super) kill: bool,
+}
+
+struct Open<S> {
+    /// `None` once the caller has gone away: what still comes is discarded.
+    sink: Option<S>,
+    kill: bool,
+    /// The frame has been handed to the socket: the call may have an effect from here on.
+    sent: bool,
+    cmd_id: Option<String>,
+    stdout: u64,
+    stderr: u64,
+}
+
+/// The calls open on one connection.
+pub(super) struct Session<S> {
+    open: HashMap<u64, Open<S>>,
+    strays: u32,
+}
+
+impl<S> Session<S> {
+    /// A session with no call open.
+    pub(super) fn new() -> Self {
+        Self { open: HashMap::new(), strays: 0 }
+    }
+
+    /// Calls that are open, abandoned ones included.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// A call is about to be sent.
+    pub(super) fn open(&mut self, opening: Opening<S>) {
+        let Opening { id, sink, kill } = opening;
+        let open = Open { sink: Some(sink), kill, sent: false, cmd_id: None, stdout: 0, stderr: 0 };
+        self.open.insert(id, open);
+    }
+
+    /// Whether the call is still to be sent: nobody may wait for it any more.
+    pub(super) fn wanted(&self, id: u64) -> bool {
+        self.open.get(&id).is_some_and(|call| call.sink.is_some())
+    }
+
+    /// The call's frame goes to the socket now.
+    pub(super) fn sent(&mut self, id: u64) {
+        if let Some(call) = self.open.get_mut(&id) {
+            call.sent = true;
+        }
+    }
+
+    /// Where the call's frames go, while somebody wants them.
+    pub(super) fn sink(&mut self, id: u64) -> Option<&mut S> {
+        self.open.get_mut(&id)?.sink.as_mut()
+    }
+
+    /// Ends a call and returns where its end is to be told.
+    pub(super) fn take(&mut self, id: u64) -> Option<S> {
+        self.open.remove(&id)?.sink
+    }
+
+    /// The call's caller has gone away. Returns the command to kill, where one is known by name;
+    /// where it is not known yet, [`Step::Kill`] comes when it is.
+    pub(super) fn abandon(&mut self, id: u64) -> Option<String> {
+        let call = self.open.get_mut(&id)?;
+        call.sink = None;
+        if !call.sent {
+            self.open.remove(&id);
+            return None;
+        }
+        if call.kill { call.cmd_id.clone() } else { None }
+    }
+
+    /// Abandons every call. Returns their sinks, and the commands to kill.
+    pub(super) fn abandon_all(&mut self) -> (Vec<(S, bool)>, Vec<String>) {
+        let mut sinks = Vec::new();
+        let mut commands = Vec::new();
+        for call in self.open.values_mut() {
+            if let Some(sink) = call.sink.take() {
+                sinks.push((sink, call.sent));
+                if call.kill {
+                    commands.extend(call.cmd_id.clone());
+                }
+            }
+        }
+        self.open.retain(|_, call| call.sent);
+        (sinks, commands)
+    }
+
+    /// Abandoned calls whose command is to be killed and is not known by name yet.
+    pub(super) fn nameless(&self) -> usize {
+        self.open
+            .values()
+            .filter(|call| call.sink.is_none() && call.kill && call.cmd_id.is_none())
+            .count()
+    }
+
+    /// The connection is gone. Returns each sink, and whether its call may have had an effect.
+    pub(super) fn cut(&mut self) -> Vec<(S, bool)> {
+        self.open.drain().filter_map(|(_, call)| Some((call.sink?, call.sent))).collect()
+    }
+
+    /// A text message came.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where the peer no longer speaks this protocol; the connection is
+    /// of no use after that.
+    pub(super) fn receive(&mut self, text: &str) -> Result<Step> {
+        let frame: rpc::Incoming<'_> = serde_json::from_str(text)
+            .map_err(|error| broken("a frame that is no answer", &error))?;
+        match (frame.method, frame.id) {
+            (Some(method), _) => {
+                let params = frame.params.map_or("{}", RawValue::get);
+                self.notified(&method, params)
+            }
+            (None, Some(id)) => self.answered(id, frame.result, frame.error),
+            (None, None) => {
+                tracing::debug!(code = frame.error.map(|e| e.code), "answer without an id");
+                self.stray()
+            }
+        }
+    }
+
+    fn answered(
+        &mut self,
+        id: u64,
+        result: Option<&RawValue>,
+        error: Option<rpc::ErrorObject>,
+    ) -> Result<Step> {
+        if !self.open.get(&id).is_some_and(|call| call.sent) {
+            return self.stray();
+        }
+        let end = match (error, result) {
+            (Some(error), _) => Err(from_object(&error)),
+            (None, Some(result)) => Ok(result.to_owned()),
+            (None, None) => Ok(null()),
+        };
+        Ok(Step::Finish(id, end))
+    }
+
+    fn notified(&mut self, method: &str, params: &str) -> Result<Step> {
+        fn parse<'a, T: serde::Deserialize<'a>>(params: &'a str) -> Result<T> {
+            serde_json::from_str(params).map_err(|error| broken("a malformed notification", &error))
+        }
+        match method {
+            exec::STDOUT | exec::STDERR => {
+                let params: exec::OutputParams<'_> = parse(params)?;
+                self.output(params, method == exec::STDERR)
+            }
+            files::CHUNK => {
+                let params: files::ChunkParams<'_> = parse(params)?;
+                let Some(call) = self.called(params.id) else { return self.stray() };
+                if call.sink.is_none() {
+                    return Ok(Step::None);
+                }
+                let data = decode(&params.data)?;
+                Ok(Step::Deliver(params.id, Frame::File(data)))
+            }
+            exec::START => {
+                let params: exec::StartParams<'_> = parse(params)?;
+                let Some(call) = self.called(params.id) else { return self.stray() };
+                let cmd_id = params.cmd_id.map(std::borrow::Cow::into_owned);
+                call.cmd_id.clone_from(&cmd_id);
+                if call.sink.is_some() {
+                    let cwd = params.cwd.map(std::borrow::Cow::into_owned);
+                    let started = Started { cmd_id, pid: params.pid, cwd };
+                    return Ok(Step::Deliver(params.id, Frame::Start(started)));
+                }
+                match cmd_id {
+                    Some(cmd_id) if call.kill => Ok(Step::Kill(cmd_id)),
+                    None if call.kill => {
+                        tracing::warn!(
+                            "a cancelled command goes on: this gateway does not name its commands"
+                        );
+                        call.kill = false;
+                        Ok(Step::None)
+                    }
+                    _ => Ok(Step::None),
+                }
+            }
+            exec::DONE => {
+                let params: exec::DoneParams<'_> = parse(params)?;
+                let Some(call) = self.called(params.id) else { return self.stray() };
+                if call.sink.is_none() {
+                    return Ok(Step::None);
+                }
+                let done = Frame::Done { exit_code: params.exit_code, signal: params.signal };
+                Ok(Step::Deliver(params.id, done))
+            }
+            // A later gateway may tell more than this client knows.
+            _ => Ok(Step::None),
+        }
+    }
+
+    fn output(&mut self, params: exec::OutputParams<'_>, stderr: bool) -> Result<Step> {
+        let Some(call) = self.called(params.id) else { return self.stray() };
+        let position = if stderr { &mut call.stderr } else { &mut call.stdout };
+        let text_len = params.data.len() as u64;
+        let missing = params.offset.map_or(0, |offset| offset.saturating_sub(*position));
+        let start = params.offset.unwrap_or(*position);
+        let len = params.len.unwrap_or(text_len);
+        *position = start.saturating_add(len);
+        if call.sink.is_none() {
+            return Ok(Step::None);
+        }
+        let data = Bytes::from(params.data.into_owned());
+        let chunk = Chunk { data, offset: params.offset, len, missing };
+        let frame = if stderr { Frame::Stderr(chunk) } else { Frame::Stdout(chunk) };
+        Ok(Step::Deliver(params.id, frame))
+    }
+
+    /// A call that the peer can know of.
+    fn called(&mut self, id: u64) -> Option<&mut Open<S>> {
+        self.open.get_mut(&id).filter(|call| call.sent)
+    }
+
+    fn stray(&mut self) -> Result<Step> {
+        self.strays += 1;
+        if self.strays > STRAY_FRAMES {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the gateway sent more than {STRAY_FRAMES} frames for calls nobody made"),
+            ));
+        }
+        Ok(Step::None)
+    }
+}
+
+fn decode(data: &str) -> Result<Bytes> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD
+        .decode(data)
+        .map(Bytes::from)
+        .map_err(|_| Error::new(ErrorKind::Protocol, "a piece of a file that is no base64"))
+}
+
+fn null() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+/// What the gateway's error says, without trusting its size.
+fn from_object(error: &rpc::ErrorObject) -> Error {
+    /// A message is one line for people; more than this is no message.
+    const LONGEST: usize = 4 * 1024;
+    let cut = vtrix_protocol::text::whole_characters(error.message.as_bytes(), LONGEST);
+    let message = match std::str::from_utf8(cut) {
+        Ok("") | Err(_) => format!("the gateway answered with error {}", error.code),
+        Ok(message) => message.to_owned(),
+    };
+    Error::new(ErrorKind::of_code(error.code), message).with_code(error.code)
+}
+
+fn broken(what: &str, error: &serde_json::Error) -> Error {
+    // Only where the parser stopped, never what it saw: frames carry output and files.
+    let message =
+        format!("the gateway sent {what} (line {}, column {})", error.line(), error.column());
+    Error::new(ErrorKind::Protocol, message)
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

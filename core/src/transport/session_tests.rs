@@ -1,0 +1,241 @@
+//! What a session does with frames, in any order, from any peer.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn session_with(ids: &[u64], kill: bool) -> Session<u64> {
+    let mut session = Session::new();
+    for id in ids {
+        session.open(Opening { id: *id, sink: *id, kill });
+        session.sent(*id);
+    }
+    session
+}
+
+fn step(session: &mut Session<u64>, text: &str) -> Step {
+    session.receive(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn an_answer_ends_its_call_and_no_other() {
+    let mut session = session_with(&[1, 2], false);
+    let Step::Finish(2, Ok(result)) =
+        step(&mut session, r#"{"jsonrpc":"2.0","id":2,"result":{"a":1}}"#)
+    else {
+        panic!("not finished")
+    };
+    assert_eq!(result.get(), r#"{"a":1}"#);
+    assert_eq!(session.take(2), Some(2));
+    assert_eq!(session.len(), 1);
+}
+
+#[test]
+fn an_answer_without_a_result_is_null() {
+    let mut session = session_with(&[1], false);
+    let Step::Finish(1, Ok(result)) = step(&mut session, r#"{"id":1,"result":null}"#) else {
+        panic!("not finished")
+    };
+    assert_eq!(result.get(), "null");
+}
+
+#[test]
+fn an_error_keeps_its_code_and_words() {
+    let mut session = session_with(&[1], false);
+    let text = r#"{"id":1,"error":{"code":-32001,"message":"no such file: /a"}}"#;
+    let Step::Finish(1, Err(error)) = step(&mut session, text) else { panic!("not finished") };
+    assert_eq!(error.kind(), ErrorKind::FileNotFound);
+    assert_eq!(error.code(), Some(-32001));
+    assert_eq!(error.message(), "no such file: /a");
+}
+
+#[test]
+fn bytes_are_counted_per_stream_and_gaps_are_seen() {
+    let mut session = session_with(&[1], false);
+    let Step::Deliver(1, Frame::Stdout(chunk)) = step(
+        &mut session,
+        r#"{"method":"exec.stdout","params":{"id":1,"data":"ab","offset":100,"len":2}}"#,
+    ) else {
+        panic!("not delivered")
+    };
+    assert_eq!((chunk.missing, &chunk.data[..]), (100, &b"ab"[..]));
+    let Step::Deliver(1, Frame::Stderr(chunk)) =
+        step(&mut session, r#"{"method":"exec.stderr","params":{"id":1,"data":"x"}}"#)
+    else {
+        panic!("not delivered")
+    };
+    assert_eq!((chunk.missing, chunk.offset), (0, None));
+    let Step::Deliver(1, Frame::Stdout(chunk)) = step(
+        &mut session,
+        r#"{"method":"exec.stdout","params":{"id":1,"data":"c","offset":102,"len":1}}"#,
+    ) else {
+        panic!("not delivered")
+    };
+    assert_eq!(chunk.missing, 0);
+}
+
+#[test]
+fn a_command_abandoned_before_its_name_is_known_is_killed_when_it_is() {
+    let mut session = session_with(&[1], true);
+    assert_eq!(session.abandon(1), None);
+    assert_eq!(session.nameless(), 1);
+    let text = r#"{"method":"exec.start","params":{"id":1,"cmd_id":"c-1"}}"#;
+    assert!(matches!(step(&mut session, text), Step::Kill(name) if name == "c-1"));
+    assert_eq!(session.nameless(), 0);
+    let text = r#"{"method":"exec.stdout","params":{"id":1,"data":"late"}}"#;
+    assert!(matches!(step(&mut session, text), Step::None));
+    assert!(matches!(step(&mut session, r#"{"id":1,"result":{}}"#), Step::Finish(1, _)));
+    assert_eq!(session.take(1), None);
+    assert_eq!(session.len(), 0);
+}
+
+#[test]
+fn a_call_abandoned_before_it_is_sent_is_never_sent() {
+    let mut session = Session::new();
+    session.open(Opening { id: 1, sink: 1u64, kill: true });
+    assert!(session.wanted(1));
+    assert_eq!(session.abandon(1), None);
+    assert!(!session.wanted(1));
+    assert_eq!(session.len(), 0);
+}
+
+#[test]
+fn a_cut_tells_what_may_have_run() {
+    let mut session = session_with(&[1], false);
+    session.open(Opening { id: 2, sink: 2, kill: false });
+    let mut cut = session.cut();
+    cut.sort_unstable();
+    assert_eq!(cut, [(1, true), (2, false)]);
+    assert_eq!(session.len(), 0);
+}
+
+#[test]
+fn strays_are_bounded() {
+    let mut session = session_with(&[1], false);
+    let mut last = Ok(Step::None);
+    for _ in 0..=STRAY_FRAMES {
+        last = session.receive(r#"{"id":77,"result":{}}"#);
+    }
+    assert!(matches!(last, Err(error) if error.kind() == ErrorKind::Protocol));
+}
+
+#[test]
+fn an_answer_before_its_request_was_sent_is_a_stray() {
+    let mut session = Session::new();
+    session.open(Opening { id: 1, sink: 1u64, kill: false });
+    assert!(matches!(session.receive(r#"{"id":1,"result":{}}"#), Ok(Step::None)));
+    assert_eq!(session.len(), 1);
+}
+
+#[test]
+fn unknown_notifications_and_fields_are_passed_over() {
+    let mut session = session_with(&[1], false);
+    assert!(matches!(step(&mut session, r#"{"method":"exec.novel","params":[1]}"#), Step::None));
+    let text = r#"{"jsonrpc":"2.0","id":1,"result":{},"novel":true}"#;
+    assert!(matches!(step(&mut session, text), Step::Finish(1, Ok(_))));
+}
+
+#[test]
+fn a_broken_frame_never_shows_its_content() {
+    let mut session = session_with(&[1], false);
+    for text in [
+        r#"{"id":"hunter2"}"#,
+        r#"{"method":"exec.stdout","params":{"id":1,"data":7,"x":"hunter2"}}"#,
+        r#"{"method":"read_stream.chunk","params":{"id":1,"data":"hunter2!"}}"#,
+        "hunter2",
+    ] {
+        let Err(error) = session.receive(text) else { panic!("{text}: accepted") };
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Open(u64),
+    Sent(u64),
+    Abandon(u64),
+    Answer(u64),
+    Fail(u64),
+    Start(u64),
+    Out(u64),
+    Done(u64),
+    Noise(String),
+    Cut,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let id = 0u64..6;
+    let event = prop_oneof![
+        3 => id.clone().prop_map(Event::Open),
+        3 => id.clone().prop_map(Event::Sent),
+        1 => id.clone().prop_map(Event::Abandon),
+        2 => id.clone().prop_map(Event::Answer),
+        1 => id.clone().prop_map(Event::Fail),
+        1 => id.clone().prop_map(Event::Start),
+        2 => id.clone().prop_map(Event::Out),
+        1 => id.prop_map(Event::Done),
+        1 => ".{0,40}".prop_map(Event::Noise),
+        1 => Just(Event::Cut),
+    ];
+    proptest::collection::vec(event, 0..200)
+}
+
+proptest! {
+    /// Whatever comes in whatever order: each call opened ends exactly once (by its answer, its
+    /// abandonment or a cut), nothing is delivered to a call that is not open, nothing panics.
+    #[test]
+    fn every_call_ends_exactly_once(events in events()) {
+        let mut session: Session<u64> = Session::new();
+        let mut serial = 0u64;
+        let mut waiting = std::collections::HashMap::new();
+        for event in events {
+            let frame = match event {
+                Event::Open(id) => {
+                    if session.open.contains_key(&id) {
+                        continue;
+                    }
+                    serial += 1;
+                    waiting.insert(id, serial);
+                    session.open(Opening { id, sink: serial, kill: id % 2 == 0 });
+                    continue;
+                }
+                Event::Sent(id) => {
+                    session.sent(id);
+                    continue;
+                }
+                Event::Abandon(id) => {
+                    session.abandon(id);
+                    waiting.remove(&id);
+                    continue;
+                }
+                Event::Cut => {
+                    let cut = session.cut();
+                    prop_assert_eq!(cut.len(), waiting.len());
+                    waiting.clear();
+                    continue;
+                }
+                Event::Answer(id) => format!(r#"{{"id":{id},"result":{{}}}}"#),
+                Event::Fail(id) => format!(r#"{{"id":{id},"error":{{"code":-32004}}}}"#),
+                Event::Start(id) => {
+                    format!(r#"{{"method":"exec.start","params":{{"id":{id},"cmd_id":"c{id}"}}}}"#)
+                }
+                Event::Out(id) => {
+                    format!(r#"{{"method":"exec.stdout","params":{{"id":{id},"data":"x"}}}}"#)
+                }
+                Event::Done(id) => {
+                    format!(r#"{{"method":"exec.done","params":{{"id":{id},"exit_code":0,"output":""}}}}"#)
+                }
+                Event::Noise(text) => text,
+            };
+            match session.receive(&frame) {
+                Ok(Step::Deliver(id, _)) => prop_assert!(waiting.contains_key(&id)),
+                Ok(Step::Finish(id, _)) => {
+                    prop_assert_eq!(session.take(id), waiting.remove(&id));
+                }
+                Ok(Step::None | Step::Kill(_)) | Err(_) => {}
+            }
+        }
+        prop_assert_eq!(session.cut().len(), waiting.len());
+    }
+}

@@ -1,0 +1,193 @@
+//! Where what comes for a call goes: one answer, a bounded queue, or a collector.
+//!
+//! A collector belongs to the connection's driver and never makes it wait, so a command whose
+//! output is collected can't be slowed by its caller; a queue has a reader that may be slow.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::queue;
+use super::session::{Chunk, Frame, Started};
+use crate::error::{Error, Result};
+
+/// Small chunks of one stream that follow each other are kept as one, up to this many bytes: a
+/// command that prints line by line would otherwise cost more in bookkeeping than in output.
+const SEGMENT: usize = 64 * 1024;
+
+/// Where what comes for a call goes.
+pub(super) enum Sink {
+    /// Only the answer is wanted.
+    Call(oneshot::Sender<Result<Box<RawValue>>>),
+    /// A reader pulls.
+    Pull(queue::Sender<Result<Frame>>),
+    /// Everything is kept until the end.
+    Collect(Box<Collector>),
+    /// Nothing is wanted: a kill on behalf of a caller that went away.
+    Discard,
+}
+
+impl Sink {
+    /// Takes a frame that is not the call's end.
+    pub(super) fn take(&mut self, frame: Frame) {
+        match self {
+            Self::Pull(queue) => queue.push(Ok(frame)),
+            Self::Collect(collector) => collector.take(frame),
+            Self::Call(_) | Self::Discard => {}
+        }
+    }
+
+    /// Tells the call's end. A caller that has gone away does not need it.
+    pub(super) fn end(self, end: Result<Box<RawValue>>) {
+        match self {
+            Self::Call(caller) => drop(caller.send(end)),
+            Self::Pull(queue) => queue.push(end.map(Frame::Answer)),
+            Self::Collect(collector) => collector.end(end),
+            Self::Discard => {}
+        }
+    }
+}
+
+/// What a collected command left behind.
+pub(crate) struct Collected {
+    pub(crate) started: Started,
+    /// Output in arrival order; `true` marks standard error.
+    pub(crate) segments: Vec<(bool, Bytes)>,
+    /// Output was cut from the front to stay within what the caller wants to keep.
+    pub(crate) truncated: bool,
+    /// Bytes that the gateway no longer had.
+    pub(crate) missing: u64,
+    /// Bytes of standard output that have come, missing ones included.
+    pub(crate) stdout_offset: u64,
+    /// Bytes of standard error that have come, missing ones included.
+    pub(crate) stderr_offset: u64,
+    /// The answer's result, or what ended the call.
+    pub(crate) ended: Result<Box<RawValue>>,
+}
+
+/// Keeps the last `max` bytes of a command's output.
+pub(super) struct Collector {
+    max: usize,
+    held: usize,
+    segments: std::collections::VecDeque<(bool, Vec<u8>)>,
+    started: Started,
+    truncated: bool,
+    missing: u64,
+    offsets: [u64; 2],
+    caller: oneshot::Sender<Collected>,
+}
+
+impl Collector {
+    pub(super) fn new(max: usize, caller: oneshot::Sender<Collected>) -> Self {
+        Self {
+            max,
+            held: 0,
+            segments: std::collections::VecDeque::new(),
+            started: Started::default(),
+            truncated: false,
+            missing: 0,
+            offsets: [0; 2],
+            caller,
+        }
+    }
+
+    fn take(&mut self, frame: Frame) {
+        match frame {
+            Frame::Start(started) => self.started = started,
+            Frame::Stdout(chunk) => self.output(false, &chunk),
+            Frame::Stderr(chunk) => self.output(true, &chunk),
+            Frame::File(_) | Frame::Done { .. } | Frame::Answer(_) => {}
+        }
+    }
+
+    fn output(&mut self, stderr: bool, chunk: &Chunk) {
+        self.missing = self.missing.saturating_add(chunk.missing);
+        let offset = &mut self.offsets[usize::from(stderr)];
+        *offset = offset.saturating_add(chunk.missing).saturating_add(chunk.len);
+        match self.segments.back_mut() {
+            Some((last, bytes)) if *last == stderr && bytes.len() + chunk.data.len() <= SEGMENT => {
+                bytes.extend_from_slice(&chunk.data);
+            }
+            _ => self.segments.push_back((stderr, chunk.data.to_vec())),
+        }
+        self.held += chunk.data.len();
+        while self.held > self.max {
+            self.truncated = true;
+            let over = self.held - self.max;
+            let Some((_, first)) = self.segments.front_mut() else { break };
+            if first.len() <= over {
+                self.held -= first.len();
+                self.segments.pop_front();
+            } else {
+                // The view as text stays whole: what is cut off ends with a character.
+                let cut = (over..first.len().min(over + 4))
+                    .find(|at| first[*at] & 0b1100_0000 != 0b1000_0000)
+                    .unwrap_or(over);
+                first.drain(..cut);
+                self.held -= cut;
+            }
+        }
+    }
+
+    fn end(self, ended: Result<Box<RawValue>>) {
+        let segments = self.segments.into_iter().map(|(e, bytes)| (e, bytes.into())).collect();
+        // Nobody waits any more where this fails, and then nobody needs it.
+        drop(self.caller.send(Collected {
+            started: self.started,
+            segments,
+            truncated: self.truncated,
+            missing: self.missing,
+            stdout_offset: self.offsets[0],
+            stderr_offset: self.offsets[1],
+            ended,
+        }));
+    }
+}
+
+/// Ends every call of `sinks` with `error`, each told whether it may have run.
+pub(super) fn fail_all(sinks: Vec<(Sink, bool)>, error: &Error) {
+    for (sink, sent) in sinks {
+        sink.end(Err(error.clone().with_may_have_run(sent)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(max: usize, chunks: &[(bool, &str)]) -> Collected {
+        let (caller, mut waiting) = oneshot::channel();
+        let mut sink = Sink::Collect(Box::new(Collector::new(max, caller)));
+        for (stderr, text) in chunks {
+            let data = Bytes::copy_from_slice(text.as_bytes());
+            let chunk = Chunk { len: data.len() as u64, data, offset: None, missing: 0 };
+            sink.take(if *stderr { Frame::Stderr(chunk) } else { Frame::Stdout(chunk) });
+        }
+        sink.end(Ok(RawValue::NULL.to_owned()));
+        waiting.try_recv().unwrap()
+    }
+
+    #[test]
+    fn output_keeps_its_order_of_arrival() {
+        let collected = collect(100, &[(false, "a"), (false, "b"), (true, "c"), (false, "d")]);
+        let segments: Vec<_> = collected.segments.iter().map(|(e, b)| (*e, &b[..])).collect();
+        assert_eq!(segments, [(false, &b"ab"[..]), (true, b"c"), (false, b"d")]);
+        assert_eq!((collected.stdout_offset, collected.stderr_offset), (3, 1));
+        assert!(!collected.truncated);
+    }
+
+    #[test]
+    fn the_end_is_kept_and_the_cut_is_told() {
+        let collected = collect(3, &[(false, "abc"), (true, "de")]);
+        let all: Vec<u8> = collected.segments.iter().flat_map(|(_, b)| b.to_vec()).collect();
+        assert_eq!(all, b"cde");
+        assert!(collected.truncated);
+        assert_eq!(collected.stdout_offset, 3);
+    }
+
+    #[test]
+    fn a_cut_never_leaves_half_a_character() {
+        let collected = collect(4, &[(false, "a\u{20ac}bc")]);
+        assert_eq!(collected.segments[0].1, "bc");
+    }
+}
