@@ -8,6 +8,7 @@
 //!
 //! It is not the driver: how much is read, when, and what a slow reader means is decided there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -107,6 +108,15 @@ struct Open<S> {
     stderr: u64,
 }
 
+/// A notification that carries bytes, read in one pass.
+#[derive(serde::Deserialize)]
+struct Notice<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    params: exec::OutputParams<'a>,
+}
+
 /// The calls open on one connection.
 pub(super) struct Session<S> {
     open: HashMap<u64, Open<S>>,
@@ -200,6 +210,16 @@ impl<S> Session<S> {
     /// [`ErrorKind::Protocol`] where the peer no longer speaks this protocol; the connection is
     /// of no use after that.
     pub(super) fn receive(&mut self, text: &str) -> Result<Step> {
+        // Output and pieces of files are nearly all there is to read, so they are read in one pass;
+        // whatever does not fit is read again, by its method.
+        if let Ok(Notice { method, params }) = serde_json::from_str(text) {
+            match &*method {
+                exec::STDOUT => return self.output(params, false),
+                exec::STDERR => return self.output(params, true),
+                files::CHUNK => return self.piece(params.id, &params.data),
+                _ => {}
+            }
+        }
         let frame: rpc::Incoming<'_> = serde_json::from_str(text)
             .map_err(|error| broken("a frame that is no answer", &error))?;
         match (frame.method, frame.id) {
@@ -243,20 +263,15 @@ impl<S> Session<S> {
             }
             files::CHUNK => {
                 let params: files::ChunkParams<'_> = parse(params)?;
-                let Some(call) = self.called(params.id) else { return self.stray() };
-                if call.sink.is_none() {
-                    return Ok(Step::None);
-                }
-                let data = decode(&params.data)?;
-                Ok(Step::Deliver(params.id, Frame::File(data)))
+                self.piece(params.id, &params.data)
             }
             exec::START => {
                 let params: exec::StartParams<'_> = parse(params)?;
                 let Some(call) = self.called(params.id) else { return self.stray() };
-                let cmd_id = params.cmd_id.map(std::borrow::Cow::into_owned);
+                let cmd_id = params.cmd_id.map(Cow::into_owned);
                 call.cmd_id.clone_from(&cmd_id);
                 if call.sink.is_some() {
-                    let cwd = params.cwd.map(std::borrow::Cow::into_owned);
+                    let cwd = params.cwd.map(Cow::into_owned);
                     let started = Started { cmd_id, pid: params.pid, cwd };
                     return Ok(Step::Deliver(params.id, Frame::Start(started)));
                 }
@@ -301,6 +316,14 @@ impl<S> Session<S> {
         let chunk = Chunk { data, offset: params.offset, len, missing };
         let frame = if stderr { Frame::Stderr(chunk) } else { Frame::Stdout(chunk) };
         Ok(Step::Deliver(params.id, frame))
+    }
+
+    fn piece(&mut self, id: u64, data: &str) -> Result<Step> {
+        let Some(call) = self.called(id) else { return self.stray() };
+        if call.sink.is_none() {
+            return Ok(Step::None);
+        }
+        Ok(Step::Deliver(id, Frame::File(decode(data)?)))
     }
 
     /// A call that the peer can know of.
