@@ -1,6 +1,6 @@
 //! The agent of a Vtrix sandbox.
 //!
-//! One static binary builds the sandbox (`setup`, `isolation`), stays as its PID 1, and serves the
+//! One static binary builds the sandbox ([`setup`], `isolation`), stays as its PID 1, and serves the
 //! sandbox's clients ([`agent`]): JSON-RPC over WebSocket (`rpc`), commands (`process`) and files
 //! (`files`). Without the feature `agent` only [`contract`] is here, which is what the gateway
 //! needs to start one.
@@ -9,3 +9,7 @@ pub mod contract;
 
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+mod isolation;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+pub mod setup;

@@ -1,1 +1,29 @@
-fn main() {}
+//! The sandbox's one binary. The gateway runs it; people have no use for it by itself.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        #[cfg(target_os = "linux")]
+        (Some("setup"), Some(json)) => match serde_json::from_str(&json) {
+            Ok(config) => {
+                // It may hold values of variables, and `setup` clears the arguments themselves.
+                drop(json);
+                vtrix_executor::setup::main(config)
+            }
+            Err(error) => {
+                eprintln!("vtrix-executor: the configuration is malformed: {:?}", error.classify());
+                ExitCode::from(2)
+            }
+        },
+        (Some("version"), None) => {
+            println!("{}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("usage: vtrix-executor setup JSON | version");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The sandbox's directories on the host, and the trees that its root is mounted from.
+//!
+//! Directories are made once, as the sandbox's root id, below a directory that no other user of
+//! the host can enter; what is inside `root`, `upper` and their like belongs to the sandbox and is
+//! never walked from outside. Trees are detached clones: they show up in no mount namespace of the
+//! host and vanish with their descriptors.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chownat, fstat, mkdirat, openat, statat};
+use rustix::io::Errno;
+use rustix::mount::MountAttrFlags;
+
+use super::mounts::{clone_host_tree, clone_tree, set_attributes};
+use super::plan::Plan;
+use super::step::{Step, StepError};
+use super::user::acting_as;
+
+/// The sandbox's files below its data directory.
+const FILES: &str = "fs";
+
+/// What `/var` has from the start: where programs expect to keep things without making the place.
+const VAR: [(&str, u32); 14] = [
+    ("cache", 0o755),
+    ("cache/apt", 0o755),
+    ("cache/apt/archives", 0o755),
+    ("cache/apt/archives/partial", 0o700),
+    ("lib", 0o755),
+    ("lib/apt", 0o755),
+    ("lib/apt/lists", 0o755),
+    ("lib/apt/lists/partial", 0o700),
+    ("lib/misc", 0o755),
+    ("log", 0o755),
+    ("log/apt", 0o755),
+    ("mail", 0o2775),
+    ("spool", 0o755),
+    ("tmp", 0o1777),
+];
+
+/// Makes what is missing of the directories of `plan` and opens the directory that holds them.
+///
+/// `root` is the host id of the sandbox's root. Fails if what is there belongs to another id: a
+/// sandbox made under another mode would come up with files that are nobody's.
+pub(crate) fn directories(data_dir: &Path, plan: &Plan, root: u32) -> Result<OwnedFd, StepError> {
+    let path = data_dir.join(FILES);
+    let step = || format!("make {}", path.display());
+    let data = openat(CWD, data_dir, DIRECTORY, Mode::empty())
+        .step(format!("open {}", data_dir.display()))?;
+    let made = mkdir(data.as_fd(), FILES, 0o700).step(step())?;
+    let files = openat(&data, FILES, DIRECTORY, Mode::empty()).step(step())?;
+    let owner = fstat(&files).step(step())?.st_uid;
+    if owner != root {
+        // A crash may have come between the two calls that make it: then it is empty and ours.
+        if !made && owner != rustix::process::geteuid().as_raw() {
+            return Err(StepError::new(
+                "check the sandbox's files",
+                format!(
+                    "{} belongs to id {owner}, and this sandbox's root is {root}",
+                    path.display()
+                ),
+            ));
+        }
+        let (uid, gid) = (Uid::from_raw(root), Gid::from_raw(root));
+        chownat(&files, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).step(step())?;
+    }
+    acting_as(root, || fill(files.as_fd(), plan)).step(step())?.step(step())?;
+    Ok(files)
+}
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
+    for (name, mode) in &plan.own {
+        if *name == "var" {
+            var(files)?;
+        } else {
+            mkdir(files, name, *mode)?;
+        }
+    }
+    if !plan.root {
+        return Ok(());
+    }
+    mkdir(files, "upper", 0o755)?;
+    mkdir(files, "work", 0o755)?;
+    let etc = std::iter::once(("etc", 0o755));
+    let layers = plan.layers.iter().map(|layer| (layer.key.as_str(), mode_of(&layer.lower)));
+    for (key, mode) in etc.chain(layers) {
+        mkdir(files, &format!("upper/{key}"), mode)?;
+        mkdir(files, &format!("work/{key}"), 0o700)?;
+    }
+    Ok(())
+}
+
+/// `/var` comes into being whole: what is in it later belongs to the sandbox and may be links.
+fn var(files: BorrowedFd<'_>) -> Result<(), Errno> {
+    if statat(files, "var", AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Ok(());
+    }
+    mkdir(files, "var.new", 0o755)?;
+    for (name, mode) in VAR {
+        mkdir(files, &format!("var.new/{name}"), mode)?;
+    }
+    for (link, target) in [("var.new/run", "/run"), ("var.new/lock", "/run/lock")] {
+        match rustix::fs::symlinkat(target, files, link) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    rustix::fs::renameat(files, "var.new", files, "var")
+}
+
+/// Makes a directory with exactly this mode. Says whether it made it.
+fn mkdir(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<bool, Errno> {
+    match mkdirat(directory, name, Mode::from_raw_mode(mode)) {
+        Ok(()) => {
+            if mode & 0o7022 != 0 {
+                // The mask took group's and others' write bits away.
+                rustix::fs::chmodat(directory, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
+            }
+            Ok(true)
+        }
+        Err(Errno::EXIST) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn mode_of(lower: &Path) -> u32 {
+    rustix::fs::stat(lower).map_or(0o755, |stat| stat.st_mode & 0o7777)
+}
+
+/// The trees of a root, in the order of the plan.
+pub(crate) struct Trees {
+    /// The sandbox's own directories.
+    pub(crate) files: OwnedFd,
+    /// One per layer.
+    pub(crate) layers: Vec<OwnedFd>,
+    /// The `/etc` to take files from.
+    pub(crate) etc: Option<OwnedFd>,
+    /// One per exposed directory.
+    pub(crate) expose: Vec<OwnedFd>,
+}
+
+impl Trees {
+    /// Clones every tree of `plan`, through the ids of `userns` where it is given.
+    pub(crate) fn open(
+        files: BorrowedFd<'_>,
+        plan: &Plan,
+        userns: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, StepError> {
+        let own = clone_tree(files, "").step("clone the sandbox's files")?;
+        set_attributes(own.as_fd(), INERT, None).step("clone the sandbox's files")?;
+        let lower = |path: &Path, attributes| {
+            let tree = clone_host_tree(path).step(format!("clone {}", path.display()))?;
+            set_attributes(tree.as_fd(), attributes, userns).step(match userns {
+                Some(_) => format!("id-map {}", path.display()),
+                None => format!("set the attributes of {}", path.display()),
+            })?;
+            Ok(tree)
+        };
+        let read_only = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        Ok(Self {
+            files: own,
+            layers: plan
+                .layers
+                .iter()
+                .map(|layer| lower(&layer.lower, read_only))
+                .collect::<Result<_, _>>()?,
+            etc: plan.etc.as_ref().map(|etc| lower(etc, read_only)).transpose()?,
+            expose: plan
+                .expose
+                .iter()
+                .map(|path| lower(path, read_only))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// All of them, for the way to the other process.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        std::iter::once(&self.files)
+            .chain(&self.layers)
+            .chain(&self.etc)
+            .chain(&self.expose)
+            .map(OwnedFd::as_fd)
+            .collect()
+    }
+
+    /// What [`Self::descriptors`] became on the other side.
+    pub(crate) fn from_descriptors(descriptors: Vec<OwnedFd>, plan: &Plan) -> Option<Self> {
+        let mut rest = descriptors.into_iter();
+        let files = rest.next()?;
+        let layers: Vec<_> = rest.by_ref().take(plan.layers.len()).collect();
+        let etc = if plan.etc.is_some() { Some(rest.next()?) } else { None };
+        let expose: Vec<_> = rest.collect();
+        (layers.len() == plan.layers.len() && expose.len() == plan.expose.len()).then_some(Self {
+            files,
+            layers,
+            etc,
+            expose,
+        })
+    }
+}
+
+/// No file in a sandbox gives rights or stands for a device.
+pub(crate) const INERT: MountAttrFlags =
+    MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);

@@ -1,0 +1,162 @@
+//! Putting a root together and making it the only one.
+//!
+//! `/` is a small tmpfs that holds nothing but places to mount on and links, and is read-only in
+//! the end. Everything is attached below it while the old root is still there; a staging place
+//! holds what overlays are made of and is gone before anything of the sandbox runs.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, chmodat, mkdirat, openat2, symlinkat};
+use rustix::io::Errno;
+use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use rustix::process::{fchdir, pivot_root};
+
+use super::layers::{INERT, Trees};
+use super::mounts::{attach, clone_tree, new_filesystem, set_attributes};
+use super::plan::Plan;
+use super::step::{Step, StepError};
+use super::{dev, etc, expose, overlay, proc};
+
+/// Where the parts wait that overlays are made of.
+const STAGE: &str = ".stage";
+
+/// What differs between the modes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    /// The sandbox has a user namespace of its own.
+    pub(crate) userns: bool,
+    /// Ids other than 0 exist inside.
+    pub(crate) ids: bool,
+}
+
+/// Builds the root in the calling process's own mount namespace and enters it.
+pub(crate) fn build(
+    plan: &Plan,
+    trees: &Trees,
+    kind: Kind,
+    hostname: &str,
+) -> Result<(), StepError> {
+    let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", propagation).step("make the mounts private")?;
+    let settings = [("source", Some("root")), ("mode", Some("755")), ("size", Some("1m"))];
+    let root = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /")?;
+    attach(&root, CWD, "/").step("mount tmpfs /")?;
+    // Overlay's options are paths: from here they are relative to the new root.
+    fchdir(&root).step("enter the new root")?;
+    let root = root.as_fd();
+
+    stage(root, plan, trees, hostname)?;
+    for (name, target) in &plan.links {
+        symlinkat(target, root, name).step(format!("link /{name}"))?;
+    }
+    for (name, _) in &plan.own {
+        let step = || format!("mount /{name}");
+        let tree = clone_tree(root, format!("{STAGE}/fs/{name}")).step(step())?;
+        place(root, name, &tree).step(step())?;
+    }
+    etc_overlay(root, plan, kind)?;
+    for (index, layer) in plan.layers.iter().enumerate() {
+        let lower = format!("{STAGE}/{index}");
+        layer_overlay(root, &lower, layer, kind)?;
+    }
+    let settings = [("source", Some("run")), ("mode", Some("755")), ("size", Some("64m"))];
+    let run = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /run")?;
+    place(root, "run", &run).step("mount tmpfs /run")?;
+    mkdir(run.as_fd(), "lock", 0o1777).step("make /run/lock")?;
+    for name in ["dev", "proc", "sys"] {
+        mkdir(root, name, 0o755).step(format!("make /{name}"))?;
+    }
+    dev::mount(root, kind.ids)?;
+    proc::mount(root, kind.userns)?;
+    unmount(STAGE, UnmountFlags::DETACH).step("unmount the staging place")?;
+    rustix::fs::unlinkat(root, STAGE, rustix::fs::AtFlags::REMOVEDIR)
+        .step("remove the staging place")?;
+
+    pivot_root(".", ".").step("pivot_root")?;
+    // The old root is on top of the new one at the same place: this takes it away.
+    unmount(".", UnmountFlags::DETACH).step("detach the old root")?;
+    rustix::process::chdir("/").step("enter the new root")?;
+    expose::attach_all(root, &plan.expose, &trees.expose)?;
+    set_attributes(root, MountAttrFlags::MOUNT_ATTR_RDONLY, None).step("make / read-only")
+}
+
+/// Attaches the trees where overlays can name them.
+fn stage(
+    root: BorrowedFd<'_>,
+    plan: &Plan,
+    trees: &Trees,
+    hostname: &str,
+) -> Result<(), StepError> {
+    let step = "mount the staging place";
+    // What is taken of `/etc` is bounded file by file; this bounds the whole.
+    let settings = [("source", Some("stage")), ("mode", Some("755")), ("size", Some("32m"))];
+    let stage = new_filesystem("tmpfs", &settings, INERT).step(step)?;
+    place(root, STAGE, &stage).step(step)?;
+    place(stage.as_fd(), "fs", &trees.files).step("attach the sandbox's files")?;
+    for (index, (layer, tree)) in plan.layers.iter().zip(&trees.layers).enumerate() {
+        place(stage.as_fd(), &index.to_string(), tree)
+            .step(format!("attach {}", layer.lower.display()))?;
+    }
+    mkdir(stage.as_fd(), "etc", 0o755).step("make /etc")?;
+    let skeleton = rustix::fs::openat(&stage, "etc", DIRECTORY, Mode::empty()).step("make /etc")?;
+    etc::fill(skeleton.as_fd(), trees.etc.as_ref().map(AsFd::as_fd), plan, hostname)?;
+    if let (true, Some(tree)) = (plan.image, &trees.etc) {
+        place(stage.as_fd(), "image-etc", tree).step("attach the image's /etc")?;
+    }
+    Ok(())
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn etc_overlay(root: BorrowedFd<'_>, plan: &Plan, kind: Kind) -> Result<(), StepError> {
+    let step = "mount overlay /etc";
+    let lower = if plan.image && plan.etc.is_some() {
+        format!("{STAGE}/etc:{STAGE}/image-etc")
+    } else {
+        format!("{STAGE}/etc")
+    };
+    let made = overlay::new(&lower, &format!("{STAGE}/fs"), "etc", kind.userns).step(step)?;
+    place(root, "etc", &made).step(step)
+}
+
+fn layer_overlay(
+    root: BorrowedFd<'_>,
+    lower: &str,
+    layer: &super::plan::Layer,
+    kind: Kind,
+) -> Result<(), StepError> {
+    let step = || format!("mount overlay /{}", layer.at);
+    let nested = layer.at.contains('/');
+    if !nested {
+        mkdir(root, &layer.at, 0o755).step(step())?;
+    }
+    // Inside an overlay an earlier life of the sandbox may have removed the place or put a link
+    // there: then it stays as the sandbox left it.
+    let place = match open_beneath(root, &layer.at) {
+        Ok(place) => place,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if nested => return Ok(()),
+        Err(errno) => return Err(errno).step(step()),
+    };
+    let made = overlay::new(lower, &format!("{STAGE}/fs"), &layer.key, kind.userns).step(step())?;
+    attach(&made, place.as_fd(), "").step(step())
+}
+
+/// Opens a directory without following a link and without leaving `root`.
+fn open_beneath(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
+}
+
+/// Makes a directory and attaches a tree there.
+fn place(root: BorrowedFd<'_>, name: &str, tree: &OwnedFd) -> Result<(), Errno> {
+    mkdir(root, name, 0o755)?;
+    attach(tree, root, name)
+}
+
+fn mkdir(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<(), Errno> {
+    mkdirat(directory, name, Mode::from_raw_mode(mode))?;
+    if mode & 0o7022 == 0 {
+        return Ok(());
+    }
+    chmodat(directory, name, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
+}
