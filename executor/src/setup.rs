@@ -18,11 +18,12 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use crate::contract::{Mode, Report, SetupConfig};
 use crate::isolation::control::{self, Answer};
 use crate::isolation::idmap::{self, IdMap};
+use crate::isolation::init::{self, Inherited};
 use crate::isolation::layers::{self, Trees};
 use crate::isolation::namespaces::{self, Side};
 use crate::isolation::plan::Plan;
 use crate::isolation::step::{Step, StepError};
-use crate::isolation::{arguments, expose, init, tree};
+use crate::isolation::{arguments, expose, tree};
 
 /// Builds the sandbox that `config` describes and stays until it ends.
 ///
@@ -66,6 +67,7 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     let process = config.mode == Mode::Process;
     let plan = if process { Plan::directories() } else { Plan::new(&config)? };
     let root = map.map_or(rustix::process::geteuid().as_raw(), |map| map.uid);
+    let lock = layers::lock(&config.data_dir)?;
     let files = layers::directories(&config.data_dir, &plan, root)?;
     if process {
         tree::adopt_orphans().step("adopt orphans")?;
@@ -81,15 +83,16 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     let (pid, pidfd) = match side {
         Side::Child => {
             drop((ours, files));
+            let inherited = Inherited { control: theirs, listener, lock };
             return Ok(Started::Inside(if process {
-                init::run_process(config, theirs, listener)
+                init::run_process(config, inherited)
             } else {
-                init::run(config, &plan, theirs, listener)
+                init::run(config, &plan, inherited)
             }));
         }
         Side::Parent { pid, pidfd } => (pid, pidfd),
     };
-    drop((theirs, listener));
+    drop((theirs, listener, lock));
     let outer = Outer { pid, pidfd, control: ours, lifeline: config.lifeline, process };
     let prepared = release_socket()
         .step("open /dev/null")

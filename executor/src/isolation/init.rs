@@ -20,13 +20,19 @@ use super::{caps, control, namespaces, network, rlimits, rootfs, seccomp, tree};
 use crate::agent::{self, AgentContext};
 use crate::contract::{Mode, SetupConfig};
 
-/// Builds the sandbox that `config` and `plan` describe and serves it on `listener`.
-pub(crate) fn run(
-    config: SetupConfig,
-    plan: &Plan,
-    control: OwnedFd,
-    listener: OwnedFd,
-) -> ExitCode {
+/// What the outer process leaves to the one inside.
+pub(crate) struct Inherited {
+    /// The end of the socket pair that is this side's.
+    pub(crate) control: OwnedFd,
+    /// The socket to serve.
+    pub(crate) listener: OwnedFd,
+    /// Kept open until the end, and so the files locked.
+    pub(crate) lock: OwnedFd,
+}
+
+/// Builds the sandbox that `config` and `plan` describe and serves it.
+pub(crate) fn run(config: SetupConfig, plan: &Plan, inherited: Inherited) -> ExitCode {
+    let Inherited { control, listener, lock: _lock } = inherited;
     match build(&config, plan, &control) {
         Ok(true) => {}
         // The outer process is gone, and with it whoever could be told.
@@ -132,11 +138,8 @@ fn closed(control: &OwnedFd) -> bool {
 }
 
 /// The same without isolation: a directory of its own, limits, and an end for everything below.
-pub(crate) fn run_process(
-    mut config: SetupConfig,
-    control: OwnedFd,
-    listener: OwnedFd,
-) -> ExitCode {
+pub(crate) fn run_process(mut config: SetupConfig, inherited: Inherited) -> ExitCode {
+    let Inherited { control, listener, lock: _lock } = inherited;
     let files = config.data_dir.join("fs");
     let prepare = || -> Result<OwnedFd, StepError> {
         own_descriptors().step("open /dev/null")?;

@@ -8,7 +8,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, chownat, fstat, mkdirat, openat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, chownat, flock, fstat, mkdirat, openat,
+    statat,
+};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
@@ -19,6 +22,8 @@ use super::user::acting_as;
 
 /// The sandbox's files below its data directory.
 const FILES: &str = "fs";
+/// Beside them: held for as long as PID 1 lives.
+const LOCK: &str = "fs.lock";
 
 /// What `/var` has from the start: where programs expect to keep things without making the place.
 const VAR: [(&str, u32); 14] = [
@@ -68,13 +73,27 @@ pub(crate) fn directories(data_dir: &Path, plan: &Plan, root: u32) -> Result<Own
     Ok(files)
 }
 
+/// Takes the sandbox's files for one executor, until the descriptor and its copies are closed: two
+/// overlays on the same upper directory would spoil it.
+pub(crate) fn lock(data_dir: &Path) -> Result<OwnedFd, StepError> {
+    let step = "lock the sandbox's files";
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(CWD, data_dir.join(LOCK), flags, Mode::from_raw_mode(0o600))
+        .step(format!("open {}", data_dir.join(LOCK).display()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(StepError::new(step, "an executor still runs on them")),
+        Err(errno) => Err(errno).step(step),
+    }
+}
+
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
     for (name, mode) in &plan.own {
         if *name == "var" {
-            var(files)?;
+            var(files, plan)?;
         } else {
             mkdir(files, name, *mode)?;
         }
@@ -94,13 +113,18 @@ fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
 }
 
 /// `/var` comes into being whole: what is in it later belongs to the sandbox and may be links.
-fn var(files: BorrowedFd<'_>) -> Result<(), Errno> {
+fn var(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
     if statat(files, "var", AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Ok(());
     }
     mkdir(files, "var.new", 0o755)?;
     for (name, mode) in VAR {
         mkdir(files, &format!("var.new/{name}"), mode)?;
+    }
+    for layer in &plan.layers {
+        if let Some(name) = layer.at.strip_prefix("var/") {
+            mkdir(files, &format!("var.new/{name}"), 0o755)?;
+        }
     }
     for (link, target) in [("var.new/run", "/run"), ("var.new/lock", "/run/lock")] {
         match rustix::fs::symlinkat(target, files, link) {

@@ -27,6 +27,9 @@ pub(crate) const PERSISTENT: [(&str, u32); 9] = [
 /// Of the host's root only these, where they exist: programs and their libraries.
 const HOST: [&str; 8] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec"];
 
+/// What the host's package managers know of `/usr`, so that those inside know the same.
+const PACKAGES: [&str; 3] = ["var/lib/dpkg", "var/lib/pacman", "var/lib/rpm"];
+
 /// Made by the set-up itself, whatever the lower tree holds under these names.
 const RESERVED: [&str; 6] = ["proc", "sys", "dev", "run", "etc", "tmp"];
 
@@ -123,6 +126,7 @@ impl Plan {
         if etc.is_dir() {
             if config.image.is_none() {
                 plan.layers.extend(etc::host_layers(&etc));
+                plan.layers.extend(packages());
             }
             plan.etc = Some(etc);
         }
@@ -134,6 +138,13 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+fn packages() -> impl Iterator<Item = Layer> {
+    PACKAGES
+        .iter()
+        .map(|name| Layer::new(*name, Path::new("/").join(name)))
+        .filter(|layer| fs::symlink_metadata(&layer.lower).is_ok_and(|path| path.is_dir()))
 }
 
 /// Names in an image's root, sorted. A name that overlay's options could misread is refused, so
@@ -213,7 +224,8 @@ mod tests {
         let plan = Plan::new(&config).unwrap();
         for layer in &plan.layers {
             let first = layer.at.split('/').next().unwrap();
-            assert!(HOST.contains(&first) || first == "etc", "{layer:?}");
+            let known = HOST.contains(&first) || first == "etc" || PACKAGES.contains(&&*layer.at);
+            assert!(known, "{layer:?}");
             assert_ne!(layer.at, "etc");
         }
         assert_eq!(plan.own.len(), PERSISTENT.len());

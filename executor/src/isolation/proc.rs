@@ -18,7 +18,7 @@ use super::step::{Step, StepError};
 const READ_ONLY: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
 
 /// Parts of `/proc` and `/sys` that tell of the host and of no use inside.
-const MASKED_PROC: [&str; 12] = [
+const MASKED_PROC: [&str; 15] = [
     "acpi",
     "asound",
     "cmdline",
@@ -26,14 +26,23 @@ const MASKED_PROC: [&str; 12] = [
     "kcore",
     "keys",
     "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
     "latency_stats",
     "sched_debug",
     "scsi",
     "timer_list",
     "vmallocinfo",
 ];
-const MASKED_SYS: [&str; 5] =
-    ["firmware", "kernel/security", "kernel/debug", "kernel/tracing", "devices/virtual/powercap"];
+const MASKED_SYS: [&str; 6] = [
+    "devices/virtual/dmi",
+    "devices/virtual/powercap",
+    "firmware",
+    "kernel/debug",
+    "kernel/security",
+    "kernel/tracing",
+];
 
 const ATTRIBUTES: MountAttrFlags = INERT.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 

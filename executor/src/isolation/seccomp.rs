@@ -76,6 +76,10 @@ const NEW_TIME: libc::c_int = 0x80;
 /// machine's hypervisor (vsock) or parts of the kernel that few look at (alg, rds, tipc, can).
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
+/// Of netlink only what lists interfaces, routes and sockets. Programs take the answer for audit's
+/// to mean that the kernel has none, and go on.
+const NETLINK: [libc::c_int; 2] = [libc::NETLINK_ROUTE, libc::NETLINK_SOCK_DIAG];
+
 /// Builds and installs the filter for the calling thread and whatever it starts.
 ///
 /// The thread must have set `no_new_privs`.
@@ -112,11 +116,16 @@ fn absent() -> Rules {
 }
 
 fn families() -> Result<Rules, seccompiler::BackendError> {
-    let others = FAMILIES
-        .iter()
-        .map(|family| SeccompCondition::new(0, Width::Dword, Op::Ne, family.unsigned_abs().into()))
-        .collect::<Result<_, _>>()?;
-    Ok(BTreeMap::from([(libc::SYS_socket, vec![SeccompRule::new(others)?])]))
+    let is = |argument, op, value: libc::c_int| {
+        SeccompCondition::new(argument, Width::Dword, op, value.unsigned_abs().into())
+    };
+    let others = FAMILIES.iter().map(|family| is(0, Op::Ne, *family)).collect::<Result<_, _>>()?;
+    let mut netlink = vec![is(0, Op::Eq, libc::AF_NETLINK)?];
+    for protocol in NETLINK {
+        netlink.push(is(2, Op::Ne, protocol)?);
+    }
+    let rules = vec![SeccompRule::new(others)?, SeccompRule::new(netlink)?];
+    Ok(BTreeMap::from([(libc::SYS_socket, rules)]))
 }
 
 fn refused() -> Result<Rules, seccompiler::BackendError> {
