@@ -10,6 +10,18 @@ pub mod contract;
 #[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod agent;
 #[cfg(all(feature = "agent", target_os = "linux"))]
+mod files;
+#[cfg(all(feature = "agent", target_os = "linux"))]
 mod isolation;
 #[cfg(all(feature = "agent", target_os = "linux"))]
+mod process;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+mod rpc;
+#[cfg(all(feature = "agent", target_os = "linux"))]
 pub mod setup;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+mod state;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+mod timestamp;
+#[cfg(all(feature = "agent", target_os = "linux"))]
+mod watch;

@@ -17,12 +17,20 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        #[cfg(target_os = "linux")]
+        (Some("agent"), Some(json)) => match serde_json::from_str(&json) {
+            Ok(config) => vtrix_executor::agent::serve_here(config),
+            Err(error) => {
+                eprintln!("vtrix-executor: the configuration is malformed: {:?}", error.classify());
+                ExitCode::from(2)
+            }
+        },
         (Some("version"), None) => {
             println!("{}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: vtrix-executor setup JSON | version");
+            eprintln!("usage: vtrix-executor setup JSON | agent JSON | version");
             ExitCode::from(2)
         }
     }

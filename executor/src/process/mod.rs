@@ -1,0 +1,14 @@
+//! Commands: how they start, what they say, how they end.
+//!
+//! [`registry::Registry`] is the door: it starts commands, remembers them by name and hands out
+//! observers of their output. Everything runs on the agent's one thread; nothing here knows the
+//! wire, except that output leaves as the inside of JSON strings ([`text`]).
+
+pub(crate) mod command;
+pub(crate) mod reaper;
+pub(crate) mod registry;
+pub(crate) mod replay;
+mod run;
+mod spawn;
+pub(crate) mod stdin;
+pub(crate) mod text;

@@ -1,0 +1,305 @@
+//! One peer, from its upgrade to its end.
+//!
+//! Reading, writing and watching go on side by side: requests are read while output is blocked,
+//! and a peer is judged by how long a write has been blocked, not by what it is slow to read. When
+//! it is gone its calls are dropped, and their commands learn that their owner has left.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use vtrix_protocol::codes;
+
+use super::dispatch::{Link, Refusal};
+use super::outbound::{Gone, Outbound};
+use crate::contract::CONTROL_HEADER;
+use crate::state::{Connected, Sandbox};
+
+/// How long an upgrade may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a peer may be silent before it is asked for a sign of life.
+const PING_AFTER: Duration = Duration::from_secs(15);
+
+/// How long a peer may be silent while nothing of ours is stuck on its way to it: three pings.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// How long a peer may take nothing of what waits for it.
+const STALL: Duration = Duration::from_secs(60);
+
+/// How often the peer is judged.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long the last frames may take, and how long a peer may go on sending that was told off.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long open calls may take to answer when the sandbox stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// Bytes read of the socket at once. Each read clears as much first, so more would cost small
+/// messages what it saves large ones.
+const READ: usize = 32 * 1024;
+
+/// Why a connection ended.
+enum End {
+    /// The peer left or broke; nothing can be said to it.
+    Gone,
+    /// The peer said goodbye, and the reply is queued.
+    Closed,
+    /// It is told why, with a WebSocket status.
+    Refused(u16, &'static str),
+}
+
+/// Serves one accepted connection to its end.
+pub(crate) async fn serve(socket: UnixStream, sandbox: Rc<Sandbox>) {
+    let Ok(Some((stream, connected, control))) =
+        timeout(HANDSHAKE, shake_hands(socket, &sandbox)).await
+    else {
+        return;
+    };
+    let outbound = Outbound::new();
+    let link = Link::new(Rc::clone(&sandbox), outbound.clone(), control);
+    converse(stream, &link, &outbound, &sandbox).await;
+    link.abandon();
+    drop(connected);
+}
+
+async fn converse(
+    mut stream: WebSocketStream<Wire>,
+    link: &Rc<Link>,
+    outbound: &Outbound,
+    sandbox: &Sandbox,
+) {
+    let Some(socket) = stream.get_mut().write_through(outbound.clone()) else { return };
+    let heard = std::cell::Cell::new(Instant::now());
+    let mut writing = std::pin::pin!(outbound.write_to(&socket));
+    let end = tokio::select! {
+        end = read(&mut stream, link, &heard) => end,
+        _ = &mut writing => End::Gone,
+        () = watch(outbound, &heard) => End::Gone,
+        () = async { sandbox.closing().await; let _ = timeout(LAST_ANSWERS, link.idle()).await; } =>
+            End::Refused(1001, "the sandbox stops"),
+    };
+    match end {
+        End::Gone => return,
+        End::Closed => {
+            link.abandon();
+            outbound.end();
+        }
+        End::Refused(code, reason) => {
+            link.abandon();
+            outbound.close(code, reason);
+        }
+    }
+    let mut incoming = stream.into_inner().read;
+    let farewell = async {
+        // A peer in the middle of a large message must be read from, or it never comes to read
+        // why it is refused.
+        tokio::select! {
+            _ = &mut writing => {}
+            () = discard(&mut incoming) => return,
+        }
+        drop(socket_shutdown(&socket));
+        discard(&mut incoming).await;
+    };
+    let _ = timeout(FAREWELL, farewell).await;
+}
+
+fn socket_shutdown(socket: &OwnedWriteHalf) -> io::Result<()> {
+    let stream: &UnixStream = socket.as_ref();
+    Ok(rustix::net::shutdown(stream, rustix::net::Shutdown::Write)?)
+}
+
+async fn discard(incoming: &mut OwnedReadHalf) {
+    let mut sink = vec![0; READ];
+    while incoming.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+}
+
+async fn shake_hands(
+    socket: UnixStream,
+    sandbox: &Rc<Sandbox>,
+) -> Option<(WebSocketStream<Wire>, Connected, bool)> {
+    let most = sandbox.config.received_message;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .write_buffer_size(0)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    let (read, write) = socket.into_split();
+    let wire = Wire { read, write: Write::Direct(write) };
+    let mut connected = None;
+    let mut control = false;
+    #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
+    let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        control = request.headers().contains_key(CONTROL_HEADER);
+        connected = sandbox.connect(control);
+        if connected.is_none() {
+            let mut refusal =
+                ErrorResponse::new(Some("too many connections to this sandbox".to_owned()));
+            *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(refusal);
+        }
+        Ok(response)
+    };
+    let stream =
+        tokio_tungstenite::accept_hdr_async_with_config(wire, callback, Some(config)).await;
+    Some((stream.ok()?, connected?, control))
+}
+
+/// Reads messages until the peer is done, breaks the rules or goes away.
+async fn read(
+    stream: &mut WebSocketStream<Wire>,
+    link: &Rc<Link>,
+    heard: &std::cell::Cell<Instant>,
+) -> End {
+    while let Some(message) = stream.next().await {
+        heard.set(Instant::now());
+        let taken = match message {
+            Ok(Message::Text(text)) => link.take(text).await,
+            Ok(Message::Binary(_)) => {
+                let why = "messages are text on this wire";
+                link.refuse(Refusal::unreadable(codes::INVALID_REQUEST, why)).await
+            }
+            Ok(Message::Close(_)) => {
+                // The reply is queued by the next read.
+                let _ = stream.next().await;
+                return End::Closed;
+            }
+            Ok(_) => Ok(()),
+            Err(Error::Capacity(_)) => return End::Refused(1009, "the message is too large"),
+            Err(Error::Utf8(_)) => return End::Refused(1007, "text messages are UTF-8"),
+            Err(Error::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => return End::Gone,
+            Err(Error::Protocol(_)) => return End::Refused(1002, "this is no WebSocket frame"),
+            Err(_) => return End::Gone,
+        };
+        if taken == Err(Gone) {
+            return End::Gone;
+        }
+    }
+    End::Gone
+}
+
+/// Pings a silent peer; returns when it must be taken for dead.
+async fn watch(outbound: &Outbound, heard: &std::cell::Cell<Instant>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let heard = outbound.unblocked_at().map_or(heard.get(), |at| at.max(heard.get()));
+        match judge(Instant::now(), heard, outbound.blocked_since()) {
+            Verdict::Alive => {}
+            Verdict::Ask => outbound.ping(),
+            Verdict::Dead => return,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Alive,
+    Ask,
+    Dead,
+}
+
+fn judge(now: Instant, heard: Instant, blocked_since: Option<Instant>) -> Verdict {
+    if let Some(since) = blocked_since {
+        // What it would answer may be stuck behind what it has not read.
+        return if now - since >= STALL { Verdict::Dead } else { Verdict::Alive };
+    }
+    match now - heard {
+        silent if silent >= SILENCE => Verdict::Dead,
+        silent if silent >= PING_AFTER => Verdict::Ask,
+        _ => Verdict::Alive,
+    }
+}
+
+/// A socket whose writes go straight out during the upgrade and through the queue afterwards.
+struct Wire {
+    read: OwnedReadHalf,
+    write: Write,
+}
+
+enum Write {
+    Direct(OwnedWriteHalf),
+    Queued(Outbound),
+}
+
+impl Wire {
+    fn write_through(&mut self, outbound: Outbound) -> Option<OwnedWriteHalf> {
+        match std::mem::replace(&mut self.write, Write::Queued(outbound)) {
+            Write::Direct(socket) => Some(socket),
+            Write::Queued(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.write {
+            Write::Direct(socket) => Pin::new(socket).poll_write(cx, buf),
+            // Without room the reply waits at tungstenite, which tries again at its next read
+            // and keeps only the latest pong: no wake-up is needed.
+            Write::Queued(outbound) if outbound.reply(buf) => Poll::Ready(Ok(buf.len())),
+            Write::Queued(_) => Poll::Pending,
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.write {
+            Write::Direct(socket) => Pin::new(socket).poll_flush(cx),
+            Write::Queued(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_peer_is_asked_and_then_dead() {
+        let heard = Instant::now();
+        assert_eq!(judge(heard + Duration::from_secs(14), heard, None), Verdict::Alive);
+        assert_eq!(judge(heard + Duration::from_secs(16), heard, None), Verdict::Ask);
+        assert_eq!(judge(heard + Duration::from_secs(45), heard, None), Verdict::Dead);
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_judged_by_the_write() {
+        let heard = Instant::now();
+        let since = heard + Duration::from_secs(100);
+        let judged = |after| judge(since + Duration::from_secs(after), heard, Some(since));
+        assert_eq!(judged(59), Verdict::Alive);
+        assert_eq!(judged(60), Verdict::Dead);
+    }
+}

@@ -1,0 +1,366 @@
+//! From a message to a call that runs.
+//!
+//! A [`Link`] is one connection as its calls see it. Every call is a task of its own, so that
+//! answers come in any order and nothing waits for a command; how many are open is bounded.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use vtrix_protocol::rpc::IncomingRequest;
+use vtrix_protocol::{codes, exec as exec_wire, files as files_wire};
+
+use super::error::RpcError;
+use super::outbound::{Gone, Outbound};
+use super::params::Params;
+use super::{control, exec, files, frame};
+use crate::contract;
+use crate::state::Sandbox;
+
+/// Longest `id`, in bytes: it is repeated in every notification.
+const LONGEST_ID: usize = 256;
+
+/// Messages above this, in bytes, are parsed away from the thread that serves everyone.
+pub(super) const PARSE_ELSEWHERE: usize = 64 * 1024;
+
+/// Of messages above this, in bytes, a connection has one at work and one read at a time.
+const BIG: usize = 1024 * 1024;
+
+/// Answers with file content or a listing that a connection has in the making: each is in memory
+/// until there is room to send it.
+const HEAVY: usize = 4;
+
+/// One connection, as its calls see it.
+pub(super) struct Link {
+    pub(super) sandbox: Rc<Sandbox>,
+    pub(super) outbound: Outbound,
+    /// The gateway's own connection.
+    pub(super) control: bool,
+    open: RefCell<HashMap<Box<str>, AbortHandle>>,
+    idle: Notify,
+    big: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+    stopped: Cell<bool>,
+}
+
+/// What a call came with.
+pub(super) struct Body {
+    text: Utf8Bytes,
+    params: Option<Range<usize>>,
+    _big: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// Reads the parameters.
+    pub(super) fn params(&self) -> Result<Params<'_>, RpcError> {
+        Params::new(self.params.clone().map(|range| &self.text.as_str()[range]))
+    }
+
+    /// Length of the whole message, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// One call that runs.
+pub(super) struct Call {
+    pub(super) id: Box<RawValue>,
+    pub(super) link: Rc<Link>,
+}
+
+/// Why a call did not answer by itself.
+pub(super) enum Failure {
+    Error(RpcError),
+    Gone,
+}
+
+impl From<RpcError> for Failure {
+    fn from(error: RpcError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Gone> for Failure {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl Call {
+    pub(super) fn sandbox(&self) -> &Rc<Sandbox> {
+        &self.link.sandbox
+    }
+
+    pub(super) fn plain(&self) -> bool {
+        self.link.sandbox.config.plain_wire
+    }
+
+    /// Answers with `result`, which is small.
+    pub(super) async fn answer(&self, result: impl serde::Serialize) -> Result<(), Failure> {
+        Ok(self.link.outbound.queue(frame::success(&self.id, result)?).await?)
+    }
+
+    /// Waits for the right to make a big answer.
+    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        Arc::clone(&self.link.heavy).acquire_owned().await.map_err(|_| Failure::Gone)
+    }
+}
+
+impl Link {
+    pub(super) fn new(sandbox: Rc<Sandbox>, outbound: Outbound, control: bool) -> Rc<Self> {
+        Rc::new(Self {
+            sandbox,
+            outbound,
+            control,
+            open: RefCell::default(),
+            idle: Notify::new(),
+            big: Arc::new(Semaphore::new(1)),
+            heavy: Arc::new(Semaphore::new(HEAVY)),
+            stopped: Cell::new(false),
+        })
+    }
+
+    /// Takes one text message. Returns when its call runs, or is refused.
+    pub(super) async fn take(self: &Rc<Self>, text: Utf8Bytes) -> Result<(), Gone> {
+        if !self.control {
+            self.sandbox.hear();
+        }
+        let big = if text.len() > BIG {
+            Some(Arc::clone(&self.big).acquire_owned().await.map_err(|_| Gone)?)
+        } else {
+            None
+        };
+        let head = if text.len() > PARSE_ELSEWHERE {
+            let text = text.clone();
+            let parsed = tokio::task::spawn_blocking(move || Head::parse(&text)).await;
+            parsed.unwrap_or_else(|_| Err(Refusal::unreadable(codes::INTERNAL_ERROR, "failed")))
+        } else {
+            Head::parse(&text)
+        };
+        let Head { id, method, params } = match head {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(()),
+            Err(refusal) => return self.refuse(refusal).await,
+        };
+        if let Err(error) = self.admit(&id) {
+            return self.refuse(Refusal { id: Some(id), error }).await;
+        }
+        self.run(id, method, Body { text, params, _big: big });
+        Ok(())
+    }
+
+    /// Answers a message that became no call. The reader waits for room to do so, so that a peer
+    /// that only sends nonsense and never reads is not read from either.
+    pub(super) async fn refuse(&self, refusal: Refusal) -> Result<(), Gone> {
+        let plain = self.sandbox.config.plain_wire;
+        self.outbound.queue(frame::failure(refusal.id.as_deref(), refusal.error, plain)).await
+    }
+
+    fn admit(&self, id: &RawValue) -> Result<(), RpcError> {
+        if self.sandbox.is_refusing() {
+            return Err(RpcError::new(codes::SANDBOX_NOT_ACTIVE, "the sandbox is stopping"));
+        }
+        let open = self.open.borrow();
+        if open.contains_key(id.get()) {
+            return Err(RpcError::new(
+                codes::INVALID_REQUEST,
+                "`id` is that of a call that is still open",
+            ));
+        }
+        if open.len() >= self.sandbox.config.calls {
+            return Err(RpcError::new(
+                codes::BUSY,
+                format!("{} calls are open on this connection", open.len()),
+            ));
+        }
+        Ok(())
+    }
+
+    fn run(self: &Rc<Self>, id: Box<RawValue>, method: String, body: Body) {
+        let key: Box<str> = id.get().into();
+        let call = Call { id, link: Rc::clone(self) };
+        let link = Rc::clone(self);
+        let own_key = key.clone();
+        let task = tokio::task::spawn_local(async move {
+            let work = AssertUnwindSafe(call_method(&call, &method, body)).catch_unwind();
+            let failed = match work.await {
+                Ok(Ok(()) | Err(Failure::Gone)) => None,
+                Ok(Err(Failure::Error(error))) => Some(error),
+                Err(_) => Some(RpcError::new(codes::INTERNAL_ERROR, "the call failed")),
+            };
+            if let Some(error) = failed {
+                let _ =
+                    link.outbound.queue(frame::failure(Some(&call.id), error, call.plain())).await;
+            }
+            link.open.borrow_mut().remove(&own_key);
+            if link.open.borrow().is_empty() {
+                link.idle.notify_waiters();
+            }
+        });
+        self.open.borrow_mut().insert(key, task.abort_handle());
+    }
+
+    /// Waits until no call is open.
+    pub(super) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.open.borrow().is_empty() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Ends every open call. What they own (commands, rooms in the queue) goes with them.
+    pub(super) fn abandon(&self) {
+        if !self.stopped.replace(true) {
+            for (_, task) in self.open.borrow_mut().drain() {
+                task.abort();
+            }
+        }
+    }
+}
+
+async fn call_method(call: &Call, method: &str, body: Body) -> Result<(), Failure> {
+    match method {
+        exec_wire::EXEC => exec::exec(call, body).await,
+        exec_wire::EXEC_LOGS => exec::exec_logs(call, &body).await,
+        exec_wire::KILL => exec::kill(call, &body).await,
+        files_wire::READ => files::read(call, body).await,
+        files_wire::WRITE => files::write(call, body).await,
+        files_wire::EDIT => files::edit(call, body).await,
+        files_wire::WRITE_BINARY => files::write_binary(call, body).await,
+        files_wire::LIST_FILES => files::list_files(call, body).await,
+        files_wire::STAT => files::stat(call, body).await,
+        files_wire::READ_STREAM => files::read_stream(call, &body).await,
+        contract::CONTROL_ENV if call.link.control => control::env(call, &body).await,
+        contract::CONTROL_ACTIVITY if call.link.control => control::activity(call).await,
+        contract::CONTROL_SHUTDOWN if call.link.control => control::shutdown(call).await,
+        _ => Err(RpcError::new(codes::METHOD_NOT_FOUND, "no method of that name").into()),
+    }
+}
+
+/// A message that becomes no call, and under which id that is said.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) id: Option<Box<RawValue>>,
+    pub(super) error: RpcError,
+}
+
+impl Refusal {
+    pub(super) fn unreadable(code: i32, message: &str) -> Self {
+        Self { id: None, error: RpcError::new(code, message) }
+    }
+}
+
+/// What a message asks for.
+#[derive(Debug)]
+struct Head {
+    id: Box<RawValue>,
+    method: String,
+    params: Option<Range<usize>>,
+}
+
+#[derive(Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+}
+
+impl Head {
+    /// `None` for a notification: this wire has none from a client, so it means nothing.
+    fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let invalid = |message| Err(Refusal::unreadable(codes::INVALID_REQUEST, message));
+        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+            return match serde_json::from_str::<&RawValue>(text) {
+                Ok(_) => invalid("a message must be one request, an object"),
+                Err(_) => Err(Refusal::unreadable(codes::PARSE_ERROR, "the message is not JSON")),
+            };
+        }
+        let request = match serde_json::from_str::<IncomingRequest<'_>>(text) {
+            Ok(request) => request,
+            Err(error) if error.is_data() => {
+                let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
+                let id = id.filter(|id| id_is_sound(id)).map(ToOwned::to_owned);
+                let message = "`jsonrpc` and `method` must be strings, each given once";
+                return Err(Refusal { id, error: RpcError::new(codes::INVALID_REQUEST, message) });
+            }
+            Err(_) => {
+                return Err(Refusal::unreadable(codes::PARSE_ERROR, "the message is not JSON"));
+            }
+        };
+        let Some(id) = request.id else { return Ok(None) };
+        if !id_is_sound(id) {
+            return invalid("`id` must be an integer or a short string");
+        }
+        let id = id.to_owned();
+        let Some(method) = request.method else {
+            let error = RpcError::new(codes::INVALID_REQUEST, "`method` is missing");
+            return Err(Refusal { id: Some(id), error });
+        };
+        let params = request.params.map(|raw| {
+            // The parameters are a part of the message; where, their address tells.
+            let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+            start..start + raw.get().len()
+        });
+        Ok(Some(Self { id, method: method.into_owned(), params }))
+    }
+}
+
+fn id_is_sound(id: &RawValue) -> bool {
+    let id = id.get();
+    let digits = id.strip_prefix('-').unwrap_or(id);
+    id.len() <= LONGEST_ID && (id.starts_with('"') || digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (Option<String>, i32) {
+        let refusal = Head::parse(text).unwrap_err();
+        (refusal.id.map(|id| id.get().to_owned()), refusal.error.code)
+    }
+
+    #[test]
+    fn a_request_in_any_order() {
+        let text = " {\"params\": {\"a\": 1} , \"id\":7,\"method\":\"stat\",\"other\":[]}";
+        let head = Head::parse(text).unwrap().unwrap();
+        assert_eq!((head.id.get(), head.method.as_str()), ("7", "stat"));
+        assert_eq!(&text[head.params.unwrap()], r#"{"a": 1}"#);
+    }
+
+    #[test]
+    fn what_is_no_request() {
+        assert_eq!(refused("{"), (None, codes::PARSE_ERROR));
+        assert_eq!(refused("nonsense"), (None, codes::PARSE_ERROR));
+        assert_eq!(refused(""), (None, codes::PARSE_ERROR));
+        assert_eq!(refused("7"), (None, codes::INVALID_REQUEST));
+        let batch = r#"["2.0","exec",{},1]"#;
+        assert_eq!(refused(batch), (None, codes::INVALID_REQUEST));
+        assert_eq!(refused(r#"{"id":7}"#), (Some("7".into()), codes::INVALID_REQUEST));
+        let typed = r#"{"id":7,"method":5}"#;
+        assert_eq!(refused(typed), (Some("7".into()), codes::INVALID_REQUEST));
+        for id in ["1.5", "true", "{}", "[1]", "1e3"] {
+            let text = format!(r#"{{"id":{id},"method":"stat"}}"#);
+            assert_eq!(refused(&text), (None, codes::INVALID_REQUEST));
+        }
+        let long = format!(r#"{{"id":"{}","method":"stat"}}"#, "x".repeat(300));
+        assert_eq!(refused(&long), (None, codes::INVALID_REQUEST));
+    }
+
+    #[test]
+    fn without_an_id_nothing_is_asked() {
+        assert!(Head::parse(r#"{"method":"exec"}"#).unwrap().is_none());
+        assert!(Head::parse(r#"{"method":"exec","id":null}"#).unwrap().is_none());
+    }
+}
