@@ -17,6 +17,8 @@ use vtrix_protocol::control::{
     PROJECT_HEADER, Payload, PoolStatus, RollingStartRequest, RollingStatus, UpdateRequest,
 };
 
+use super::link::Link;
+use super::socket::Dialer;
 use crate::config::{Config, Routes};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,12 +31,15 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 pub(crate) struct ControlPlane {
     config: Arc<Config>,
     client: reqwest::Client,
+    dialer: Arc<Dialer>,
 }
 
 impl ControlPlane {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
+        let tls = super::tls::client_config(&config)?;
+        let dialer = Arc::new(Dialer::new(config.clone(), tls.clone()));
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(super::tls::client_config(&config)?)
+            .tls_backend_preconfigured(tls)
             // A redirect would carry the token to wherever it points.
             .redirect(redirect::Policy::none())
             // The WebSocket goes direct, so both do.
@@ -47,7 +52,12 @@ impl ControlPlane {
             .map_err(|error| {
                 Error::new(ErrorKind::Internal, "the HTTP client can't be made").with_source(error)
             })?;
-        Ok(Self { config, client })
+        Ok(Self { config, client, dialer })
+    }
+
+    /// The way into one of this gateway's sandboxes. No IO.
+    pub(crate) fn link(&self, sandbox_id: &str) -> Link {
+        Link::new(self.config.clone(), self.dialer.clone(), sandbox_id)
     }
 
     pub(crate) async fn create(&self, body: &CreateRequest) -> Result<Info> {

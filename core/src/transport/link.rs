@@ -21,6 +21,7 @@ use futures_util::future::{BoxFuture, Shared as SharedFuture};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use vtrix_protocol::{limits, rpc};
 
@@ -58,13 +59,13 @@ struct Connections {
 }
 
 struct Connection {
-    handle: Arc<Handle>,
+    handle: Arc<Wire>,
     calls: usize,
     streams: usize,
 }
 
 /// What calls hold of a connection. Dropping the last one ends its driver.
-struct Handle {
+struct Wire {
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
 }
@@ -72,22 +73,22 @@ struct Handle {
 /// A place on a connection for one call. Dropping it gives the place back.
 struct Lease {
     link: Link,
-    handle: Arc<Handle>,
+    handle: Arc<Wire>,
     stream: bool,
     _in_flight: OwnedSemaphorePermit,
 }
 
 impl Link {
-    pub(crate) fn new(config: Arc<Config>, sandbox_id: &str) -> Result<Self> {
-        Ok(Self(Arc::new(Inner {
-            dialer: Arc::new(Dialer::new(config.clone())?),
+    pub(super) fn new(config: Arc<Config>, dialer: Arc<Dialer>, sandbox_id: &str) -> Self {
+        Self(Arc::new(Inner {
+            dialer,
             sandbox_id: sandbox_id.to_owned(),
             closed: AtomicBool::new(false),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             unwritten: Arc::new(Semaphore::new(UNWRITTEN_KIB)),
             connections: Mutex::default(),
             config,
-        })))
+        }))
     }
 
     /// Makes sure that there is a live connection. Cancel-safe.
@@ -140,7 +141,7 @@ impl Link {
         }
     }
 
-    /// Runs a command (or follows one) to its end and keeps the last `max_output` bytes of its
+    /// Runs a command (or follows one) to its end and keeps the first `max_output` bytes of its
     /// output; the connection never waits for the caller. Dropping the future kills the command
     /// where `kill` says so.
     ///
@@ -238,14 +239,17 @@ impl Link {
         let dialer = self.0.dialer.clone();
         let config = self.0.config.clone();
         let sandbox_id = self.0.sandbox_id.clone();
-        let runtime = crate::runtime::current();
+        let runtime = match Handle::try_current().or_else(|_| crate::runtime::shared()) {
+            Ok(runtime) => runtime,
+            Err(error) => return async { Err(error) }.boxed().shared(),
+        };
         let task = runtime.spawn(async move {
             let socket = dialer.dial(&sandbox_id).await?;
             let Some(link) = link.upgrade().map(Link) else { return Ok(()) };
             let (orders, received) = mpsc::unbounded_channel();
             let shared = Arc::new(Shared::new());
             tokio::spawn(driver::drive(socket, received, shared.clone(), config));
-            let handle = Arc::new(Handle { orders, shared });
+            let handle = Arc::new(Wire { orders, shared });
             let mut connections = link.connections();
             if !link.is_closed() {
                 connections.list.push(Connection { handle, calls: 0, streams: 0 });
@@ -262,7 +266,7 @@ impl Link {
     }
 
     /// Takes a connection out of use: calls on it go on, new ones dial.
-    fn retire(&self, handle: &Arc<Handle>) {
+    fn retire(&self, handle: &Arc<Wire>) {
         handle.shared.usable.store(false, Ordering::Release);
         self.connections().list.retain(|connection| !Arc::ptr_eq(&connection.handle, handle));
     }
@@ -270,7 +274,7 @@ impl Link {
 
 impl Connections {
     /// Takes a place on the connection that suits, or says that one is to be dialled.
-    fn pick(&mut self, stream: bool, max: usize) -> Option<Arc<Handle>> {
+    fn pick(&mut self, stream: bool, max: usize) -> Option<Arc<Wire>> {
         self.list.retain(|connection| {
             connection.handle.shared.usable.load(Ordering::Acquire)
                 && !connection.handle.orders.is_closed()
@@ -393,7 +397,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// The next frame; `None` after the answer, after an error, and after [`Exchange::cancel`].
+    /// The next frame; `None` after the answer and after an error.
     /// Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Result<Frame>> {
         if self.open.ended {
@@ -410,11 +414,6 @@ impl Exchange {
             Ok(_) => {}
         }
         Some(frame)
-    }
-
-    /// Ends the exchange now, as dropping it does.
-    pub(crate) fn cancel(&mut self) {
-        self.open.abandon();
     }
 
     /// Bytes of standard output and of standard error that have come, missing ones included.

@@ -188,7 +188,7 @@ proptest! {
     fn every_call_ends_exactly_once(events in events()) {
         let mut session: Session<u64> = Session::new();
         let mut serial = 0u64;
-        let mut waiting = std::collections::HashMap::new();
+        let mut waiting = HashMap::new();
         for event in events {
             let frame = match event {
                 Event::Open(id) => {

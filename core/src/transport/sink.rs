@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
+use vtrix_protocol::text::whole_characters;
 
 use super::queue;
 use super::session::{Chunk, Frame, Started};
@@ -53,7 +54,7 @@ pub(crate) struct Collected {
     pub(crate) started: Started,
     /// Output in arrival order; `true` marks standard error.
     pub(crate) segments: Vec<(bool, Bytes)>,
-    /// Output was cut from the front to stay within what the caller wants to keep.
+    /// Output went on past what the caller wants to keep.
     pub(crate) truncated: bool,
     /// Bytes that the gateway no longer had.
     pub(crate) missing: u64,
@@ -65,11 +66,11 @@ pub(crate) struct Collected {
     pub(crate) ended: Result<Box<RawValue>>,
 }
 
-/// Keeps the last `max` bytes of a command's output.
+/// Keeps the first `max` bytes of a command's output, and counts the rest.
 pub(super) struct Collector {
     max: usize,
     held: usize,
-    segments: std::collections::VecDeque<(bool, Vec<u8>)>,
+    segments: Vec<(bool, Vec<u8>)>,
     started: Started,
     truncated: bool,
     missing: u64,
@@ -82,7 +83,7 @@ impl Collector {
         Self {
             max,
             held: 0,
-            segments: std::collections::VecDeque::new(),
+            segments: Vec::new(),
             started: Started::default(),
             truncated: false,
             missing: 0,
@@ -104,28 +105,20 @@ impl Collector {
         self.missing = self.missing.saturating_add(chunk.missing);
         let offset = &mut self.offsets[usize::from(stderr)];
         *offset = offset.saturating_add(chunk.missing).saturating_add(chunk.len);
-        match self.segments.back_mut() {
-            Some((last, bytes)) if *last == stderr && bytes.len() + chunk.data.len() <= SEGMENT => {
-                bytes.extend_from_slice(&chunk.data);
-            }
-            _ => self.segments.push_back((stderr, chunk.data.to_vec())),
+        if self.truncated {
+            return;
         }
-        self.held += chunk.data.len();
-        while self.held > self.max {
-            self.truncated = true;
-            let over = self.held - self.max;
-            let Some((_, first)) = self.segments.front_mut() else { break };
-            if first.len() <= over {
-                self.held -= first.len();
-                self.segments.pop_front();
-            } else {
-                // The view as text stays whole: what is cut off ends with a character.
-                let cut = (over..first.len().min(over + 4))
-                    .find(|at| first[*at] & 0b1100_0000 != 0b1000_0000)
-                    .unwrap_or(over);
-                first.drain(..cut);
-                self.held -= cut;
+        let room = self.max - self.held;
+        // The view as text stays whole: what is kept ends with a character.
+        let kept = whole_characters(&chunk.data, room);
+        self.truncated = kept.len() < chunk.data.len();
+        self.held += kept.len();
+        match self.segments.last_mut() {
+            Some((last, bytes)) if *last == stderr && bytes.len() + kept.len() <= SEGMENT => {
+                bytes.extend_from_slice(kept);
             }
+            _ if kept.is_empty() => {}
+            _ => self.segments.push((stderr, kept.to_vec())),
         }
     }
 
@@ -177,17 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_kept_and_the_cut_is_told() {
-        let collected = collect(3, &[(false, "abc"), (true, "de")]);
+    fn the_beginning_is_kept_and_the_cut_is_told() {
+        let collected = collect(3, &[(false, "ab"), (true, "cde"), (false, "f")]);
         let all: Vec<u8> = collected.segments.iter().flat_map(|(_, b)| b.to_vec()).collect();
-        assert_eq!(all, b"cde");
+        assert_eq!(all, b"abc");
         assert!(collected.truncated);
-        assert_eq!(collected.stdout_offset, 3);
+        assert_eq!((collected.stdout_offset, collected.stderr_offset), (3, 3));
     }
 
     #[test]
     fn a_cut_never_leaves_half_a_character() {
-        let collected = collect(4, &[(false, "a\u{20ac}bc")]);
-        assert_eq!(collected.segments[0].1, "bc");
+        let collected = collect(3, &[(false, "a\u{20ac}bc")]);
+        assert_eq!(collected.segments[0].1, "a");
+        assert!(collected.truncated);
     }
 }

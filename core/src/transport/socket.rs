@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use http::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use http::{HeaderValue, Request};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -42,10 +43,9 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    pub(super) fn new(config: Arc<Config>) -> Result<Self> {
-        let mut tls = super::tls::client_config(&config)?;
+    pub(super) fn new(config: Arc<Config>, mut tls: ClientConfig) -> Self {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config, tls: TlsConnector::from(Arc::new(tls)) })
+        Self { config, tls: TlsConnector::from(Arc::new(tls)) }
     }
 
     /// Connects to a sandbox.
