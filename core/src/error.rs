@@ -232,6 +232,14 @@ impl Error {
         self.with(|inner| inner.operation = Some(operation))
     }
 
+    /// Says what the error is about, unless its message does so already.
+    pub(crate) fn about(self, what: &str) -> Self {
+        if self.0.message.contains(what) {
+            return self;
+        }
+        self.with(|inner| inner.message = format!("{what}: {}", inner.message))
+    }
+
     pub(crate) fn with_code(self, code: i64) -> Self {
         self.with(|inner| inner.code = Some(code))
     }

@@ -1,0 +1,364 @@
+//! The making of a client: options over environment over defaults, all checked before any IO.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderValue;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use url::Url;
+use vtrix_protocol::limits::{FOREIGN_MESSAGE, RECEIVED_MESSAGE};
+
+use crate::client::Client;
+use crate::config::{Config, Routes};
+use crate::error::{Error, Result};
+
+/// TCP, TLS and upgrade together take three to four round trips; ten seconds bear a slow network.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A call on metadata or a file of a few megabytes; what takes longer by its nature (a command,
+/// a stream, a wait) has no deadline of this kind.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Often enough for a dead peer to be found in seconds, seldom enough to cost nothing.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// Two heartbeats lost, and a little.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
+/// Several chunks of the largest kind, so that a reader is not waited for between two of them.
+const STREAM_BUFFER: usize = 2 * 1024 * 1024;
+/// Less than one chunk of output could be stuck for ever.
+const MIN_STREAM_BUFFER: usize = 64 * 1024;
+/// As many as our executor serves on one connection.
+const MAX_IN_FLIGHT: usize = 4_096;
+/// One for calls, and a few for streams whose readers are slow.
+const MAX_CONNECTIONS: usize = 4;
+/// With one, a stream that is not read would hold up the calls of its own reader.
+const MIN_CONNECTIONS: usize = 2;
+
+/// Makes a [`Client`].
+///
+/// What is not given is taken from the environment (`VTRIX_BASE_URL`, `VTRIX_TOKEN`,
+/// `VTRIX_PROJECT_ID`), then from the defaults. `Debug` shows no token.
+#[derive(Clone)]
+#[must_use]
+pub struct ClientBuilder {
+    base_url: Option<String>,
+    token: Option<String>,
+    project_id: Option<String>,
+    routes: Routes,
+    connect_timeout: Duration,
+    call_timeout: Duration,
+    heartbeat_interval: Duration,
+    heartbeat_timeout: Duration,
+    stream_buffer: usize,
+    max_in_flight: usize,
+    max_connections: usize,
+    max_message: usize,
+    extra_root_pem: Vec<Vec<u8>>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            base_url: None,
+            token: None,
+            project_id: None,
+            routes: Routes::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+            call_timeout: CALL_TIMEOUT,
+            heartbeat_interval: HEARTBEAT_INTERVAL,
+            heartbeat_timeout: HEARTBEAT_TIMEOUT,
+            stream_buffer: STREAM_BUFFER,
+            max_in_flight: MAX_IN_FLIGHT,
+            max_connections: MAX_CONNECTIONS,
+            max_message: RECEIVED_MESSAGE,
+            extra_root_pem: Vec::new(),
+        }
+    }
+
+    /// The gateway's URL, such as `http://host:8080`; a path is a prefix of every route.
+    /// Required, here or as `VTRIX_BASE_URL`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// The bearer token. Empty: none, whatever `VTRIX_TOKEN` says.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The project, sent as `X-Project-ID`. Empty: none, whatever `VTRIX_PROJECT_ID` says.
+    pub fn project_id(mut self, id: impl Into<String>) -> Self {
+        self.project_id = Some(id.into());
+        self
+    }
+
+    /// Which generation of routes the gateway serves: [`Routes::Sandbox`] unless said otherwise.
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// For making one connection, upgrade included: 10 s unless said otherwise.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// For one call that takes no time by its nature (create's request, read, stat, kill, …): 60 s
+    /// unless said otherwise. Commands, streams and waits have their own.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// After so long without hearing from the gateway, ask it: 10 s unless said otherwise.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.heartbeat_interval = interval;
+        self
+    }
+
+    /// After so long without hearing from the gateway, although asked, the connection is lost:
+    /// 25 s unless said otherwise; at least the interval.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.heartbeat_timeout = timeout;
+        self
+    }
+
+    /// Bytes of one stream that wait for its reader before its connection stops being read:
+    /// 2 MiB unless said otherwise, at least 64 KiB.
+    pub fn stream_buffer(mut self, bytes: usize) -> Self {
+        self.stream_buffer = bytes;
+        self
+    }
+
+    /// Calls open at once on one sandbox; more wait: 4,096 unless said otherwise.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Connections to one sandbox at once: 4 unless said otherwise, at least 2. A second one is
+    /// made only beside a stream whose reader is slow.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Largest message accepted from the gateway, in bytes: 64 MiB unless said otherwise, at
+    /// least 1 MiB. It bounds images that `read` returns and directories that `list_files` does.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Trusts the certificates in `pem` beside those of the platform. May be called repeatedly.
+    pub fn extra_root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.extra_root_pem.push(pem.into());
+        self
+    }
+
+    /// Checks everything and makes the client. No IO.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), naming the option, and
+    /// the environment variable where that is where the value came from.
+    pub fn build(self) -> Result<Client> {
+        Client::new(self.config(|name| std::env::var(name).ok())?)
+    }
+
+    fn config(self, env: impl Fn(&str) -> Option<String>) -> Result<Config> {
+        let given = |option: Option<String>, name: &'static str, variable: &'static str| {
+            match option {
+                Some(value) => (name, Some(value)),
+                None => (variable, env(variable)),
+            }
+        };
+        let (origin, base_url) = given(self.base_url, "base_url", "VTRIX_BASE_URL");
+        let base_url = base_url.filter(|url| !url.is_empty()).ok_or_else(|| {
+            Error::invalid("base_url is missing: set the option, or VTRIX_BASE_URL")
+        })?;
+        let base_url = check_url(origin, &base_url)?;
+        let (origin, token) = given(self.token, "token", "VTRIX_TOKEN");
+        let token = check_header(origin, token)?;
+        let (origin, project_id) = given(self.project_id, "project_id", "VTRIX_PROJECT_ID");
+        let project_id = check_header(origin, project_id)?;
+
+        for (name, duration) in [
+            ("connect_timeout", self.connect_timeout),
+            ("call_timeout", self.call_timeout),
+            ("heartbeat_interval", self.heartbeat_interval),
+        ] {
+            if duration.is_zero() {
+                return Err(Error::invalid(format!("{name} is zero")));
+            }
+        }
+        if self.heartbeat_timeout < self.heartbeat_interval {
+            return Err(Error::invalid("heartbeat_timeout is shorter than heartbeat_interval"));
+        }
+        for (name, value, least) in [
+            ("stream_buffer", self.stream_buffer, MIN_STREAM_BUFFER),
+            ("max_in_flight", self.max_in_flight, 1),
+            ("max_connections", self.max_connections, MIN_CONNECTIONS),
+            ("max_message", self.max_message, FOREIGN_MESSAGE),
+        ] {
+            if value < least {
+                return Err(Error::invalid(format!("{name} is {value}, the least is {least}")));
+            }
+        }
+        let mut extra_roots = Vec::new();
+        for pem in &self.extra_root_pem {
+            extra_roots.extend(check_pem(pem)?);
+        }
+        Ok(Config {
+            base_url,
+            token,
+            project_id,
+            routes: self.routes,
+            connect_timeout: self.connect_timeout,
+            call_timeout: self.call_timeout,
+            heartbeat_interval: self.heartbeat_interval,
+            heartbeat_timeout: self.heartbeat_timeout,
+            stream_buffer: self.stream_buffer,
+            max_in_flight: self.max_in_flight,
+            max_connections: self.max_connections,
+            max_message: self.max_message,
+            extra_roots,
+        })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("project_id", &self.project_id)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+// No message shows the URL: one that is wrong may have a token in it.
+fn check_url(origin: &str, text: &str) -> Result<Url> {
+    let wrong = |what: &str| Error::invalid(format!("{origin} {what}"));
+    let url = Url::parse(text.trim()).map_err(|error| wrong(&format!("is no URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("starts with neither http:// nor https://"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("has no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("carries a user name or password; a token is given by itself"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn check_header(origin: &str, value: Option<String>) -> Result<Option<String>> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let sendable = HeaderValue::from_str(&value).is_ok_and(|header| header.to_str().is_ok());
+    if !sendable || value.trim() != value {
+        let message =
+            format!("{origin} has characters that no header can carry, or spaces around it");
+        return Err(Error::invalid(message));
+    }
+    Ok(Some(value))
+}
+
+fn check_pem(pem: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let roots = CertificateDer::pem_slice_iter(pem)
+        .map(|root| root.map(|root| root.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::invalid(format!("extra_root_pem is no PEM: {error:?}")))?;
+    if roots.is_empty() {
+        return Err(Error::invalid("extra_root_pem holds no certificate"));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no_env(_: &str) -> Option<String> {
+        None
+    }
+
+    fn refused(builder: ClientBuilder) -> String {
+        builder.config(no_env).unwrap_err().to_string()
+    }
+
+    fn at(url: &str) -> ClientBuilder {
+        ClientBuilder::new().base_url(url)
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_both_its_names() {
+        let message = refused(ClientBuilder::new());
+        assert!(message.contains("base_url") && message.contains("VTRIX_BASE_URL"));
+    }
+
+    #[test]
+    fn options_come_before_the_environment() {
+        let env = |name: &str| Some(format!("http://env/{name}"));
+        let config = at("http://option").config(env).unwrap();
+        assert_eq!(config.base_url.host_str(), Some("option"));
+        assert_eq!(config.token.as_deref(), Some("http://env/VTRIX_TOKEN"));
+        assert_eq!(config.project_id.as_deref(), Some("http://env/VTRIX_PROJECT_ID"));
+        let config = at("http://option").token("").config(env).unwrap();
+        assert_eq!(config.token, None);
+        let wrong = |name: &str| Some(format!("{name}\n"));
+        let message = at("http://option").config(wrong).unwrap_err().to_string();
+        assert!(message.starts_with("VTRIX_TOKEN"));
+    }
+
+    #[test]
+    fn urls_that_cannot_be_a_gateway() {
+        for url in ["", "ftp://h", "h:80", "http://", "http://h?x=1", "http://h#x", "http://u@h"] {
+            assert!(refused(at(url)).contains("base_url"), "{url}");
+        }
+        assert!(!refused(at("http://u:hunter2@h")).contains("hunter2"));
+        assert!(at("https://h:8443/prefix/").config(no_env).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_no_header_carries_is_never_shown() {
+        for token in ["hunter2\n", "hunter2\u{e9}", " hunter2"] {
+            let message = refused(at("http://h").token(token));
+            assert!(message.starts_with("token") && !message.contains("hunter2"));
+        }
+        assert!(!format!("{:?}", at("http://h").token("hunter2")).contains("hunter2"));
+    }
+
+    #[test]
+    fn numbers_have_floors() {
+        let zero = Duration::ZERO;
+        assert!(refused(at("http://h").connect_timeout(zero)).contains("connect_timeout"));
+        assert!(refused(at("http://h").call_timeout(zero)).contains("call_timeout"));
+        assert!(refused(at("http://h").heartbeat_interval(zero)).contains("heartbeat_interval"));
+        assert!(refused(at("http://h").heartbeat_timeout(zero)).contains("heartbeat_timeout"));
+        assert!(refused(at("http://h").stream_buffer(1)).contains("stream_buffer"));
+        assert!(refused(at("http://h").max_in_flight(0)).contains("max_in_flight"));
+        assert!(refused(at("http://h").max_connections(1)).contains("max_connections"));
+        assert!(refused(at("http://h").max_message(1)).contains("max_message"));
+    }
+
+    #[test]
+    fn roots_are_pem() {
+        assert!(refused(at("http://h").extra_root_pem("nothing")).contains("extra_root_pem"));
+        let pem = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
+        let config = at("http://h").extra_root_pem(pem).config(no_env).unwrap();
+        assert_eq!(config.extra_roots, [[0, 1, 2]]);
+    }
+
+    #[test]
+    fn an_empty_variable_is_no_variable() {
+        let message = ClientBuilder::new().config(|_| Some(String::new())).unwrap_err();
+        assert!(message.message().contains("base_url is missing"));
+        let config = at("http://h").config(|_| Some(String::new())).unwrap();
+        assert!(config.token.is_none() && config.project_id.is_none());
+    }
+}
