@@ -195,7 +195,7 @@ impl Run {
     /// Dropping the future does not stop a command that was sent already.
     pub async fn spawn(self) -> Result<Command> {
         let span = tracing::debug_span!("spawn", sandbox = self.sandbox.id());
-        let work = async {
+        let work = async move {
             self.no_watchers("spawn")?;
             let params = self.params(true)?;
             let deadline = self.deadline;
@@ -234,7 +234,7 @@ impl Run {
     pub async fn stream(self) -> Result<ExecStream> {
         let span = tracing::debug_span!("stream", sandbox = self.sandbox.id());
         let deadline = self.deadline.and_then(|limit| Instant::now().checked_add(limit));
-        let work = async {
+        let work = async move {
             self.no_watchers("stream")?;
             let params = self.params(false)?;
             let exchange = until(deadline, self.sandbox.link().open(EXEC, &params, true)).await?;
