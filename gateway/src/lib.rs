@@ -5,10 +5,32 @@
 //! executor, and from then on copies bytes that it does not look at. The binary `vtrix-gateway`
 //! serves one; [`Gateway::builder`] starts one inside a program or a test, in milliseconds.
 
+mod auth;
+mod backend;
 mod builder;
+#[doc(hidden)]
+pub mod cli;
 mod config;
+mod connect;
+mod control;
+mod data_dir;
 mod error;
+mod executor_image;
+mod expiry;
+mod http;
+mod jobs;
+mod lifecycle;
+mod operations;
+mod parked;
+mod payload;
+mod pool;
+mod quantity;
+mod record;
+mod recovery;
+mod refusal;
+mod registry;
 mod server;
+mod store;
 
 pub use builder::{Gateway, GatewayBuilder};
 pub use config::Backend;

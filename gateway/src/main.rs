@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: see the library's `cli`.
+
+fn main() -> std::process::ExitCode {
+    vtrix_gateway::cli::main()
+}

@@ -1,0 +1,288 @@
+//! The way into a sandbox: an authorised upgrade is forwarded to the executor, and from then on
+//! bytes are copied both ways and never looked at.
+//!
+//! The executor ends the WebSocket: it shakes hands, limits messages and finds dead peers. The
+//! gateway ends the copying when the executor ended (stop, delete, expiry, death), which lets the
+//! executor's last words through first, and when the gateway itself ends. A sandbox without an
+//! executor is served by [`crate::parked`].
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{Empty, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::backend::{Running, Stream};
+use crate::http::{Reply, ended};
+use crate::parked;
+use crate::record::Timestamp;
+use crate::refusal::Refusal;
+use crate::registry::{Registry, Sandbox};
+
+/// An executor shakes hands at once.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// One direction's buffer: a full output notification and its frame in one read.
+const BUFFER: usize = 128 * 1024;
+/// After the executor ended, for its last words and the peer's.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A client with a WebSocket to a sandbox, for as long as it lives.
+pub(crate) struct Client(pub(crate) Arc<Sandbox>);
+
+impl Client {
+    fn new(sandbox: Arc<Sandbox>) -> Self {
+        sandbox.clients.fetch_add(1, Ordering::Relaxed);
+        sandbox.touch(Timestamp::now());
+        Self(sandbox)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.touch(Timestamp::now());
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A WebSocket that has been accepted and waits for its connection.
+pub(crate) struct Session {
+    upgrade: OnUpgrade,
+    client: Client,
+    kind: Kind,
+}
+
+enum Kind {
+    Relay { executor: Upgraded, running: Running },
+    Parked { registry: Arc<Registry> },
+}
+
+/// Accepts the upgrade `request` for `sandbox`. The session begins once the reply is sent.
+pub(crate) async fn accept(
+    registry: &Arc<Registry>,
+    sandbox: Arc<Sandbox>,
+    mut request: Request<Incoming>,
+) -> Result<(Reply, Session), Refusal> {
+    let key = websocket_key(request.headers())?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    let client = Client::new(sandbox);
+    // An executor can end while its sandbox is still shown as active: then it is parked, too.
+    if client.0.status().serves()
+        && let Some(running) = client.0.running()
+    {
+        match forward(registry, &client.0, &key, request.headers()).await {
+            Ok((accepted, executor)) => {
+                let mut reply = switching(accepted.get(SEC_WEBSOCKET_ACCEPT).cloned());
+                for name in [SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_EXTENSIONS] {
+                    if let Some(value) = accepted.get(&name) {
+                        reply.headers_mut().insert(name, value.clone());
+                    }
+                }
+                let kind = Kind::Relay { executor, running };
+                return Ok((reply, Session { upgrade, client, kind }));
+            }
+            Err(Unreached::Refused(refusal)) => return Err(refusal),
+            Err(Unreached::Gone) if client.0.status().serves() && !running.has_ended() => {
+                return Err(Refusal::unavailable("the sandbox's executor cannot be reached"));
+            }
+            Err(Unreached::Gone) => {}
+        }
+    }
+    let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let reply = switching(HeaderValue::from_str(&accept).ok());
+    let kind = Kind::Parked { registry: Arc::clone(registry) };
+    Ok((reply, Session { upgrade, client, kind }))
+}
+
+/// The key of a request that is a WebSocket upgrade.
+fn websocket_key(headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+    let has = |name, wanted: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value: &HeaderValue| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    };
+    if !has(CONNECTION, "upgrade")
+        || !has(UPGRADE, "websocket")
+        || !has(SEC_WEBSOCKET_VERSION, "13")
+    {
+        return Err(Refusal::upgrade());
+    }
+    match headers.get(SEC_WEBSOCKET_KEY) {
+        Some(key) if key.len() == 24 => Ok(key.clone()),
+        _ => Err(Refusal::bad("Sec-WebSocket-Key: must be 16 bytes in base64")),
+    }
+}
+
+fn switching(accept: Option<HeaderValue>) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::new()));
+    *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = reply.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Some(accept) = accept {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    reply
+}
+
+enum Unreached {
+    Refused(Refusal),
+    Gone,
+}
+
+/// Shakes hands with the executor in the client's name. The request is made here, so that of the
+/// client's headers only those of the WebSocket reach it.
+async fn forward(
+    registry: &Registry,
+    sandbox: &Sandbox,
+    key: &HeaderValue,
+    from: &HeaderMap,
+) -> Result<(HeaderMap, Upgraded), Unreached> {
+    let stream = registry.backend.connect(&sandbox.id).await.map_err(|_| Unreached::Gone)?;
+    let shaking = async {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| Unreached::Gone)?;
+        tokio::spawn(connection.with_upgrades());
+        let mut request = Request::new(Empty::<Bytes>::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = http::Uri::from_static("/connect");
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("sandbox"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(SEC_WEBSOCKET_KEY, key.clone());
+        if !registry.config.plain_wire {
+            for value in from.get_all(SEC_WEBSOCKET_PROTOCOL) {
+                headers.append(SEC_WEBSOCKET_PROTOCOL, value.clone());
+            }
+        }
+        let response = sender.send_request(request).await.map_err(|_| Unreached::Gone)?;
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => {
+                let accepted = response.headers().clone();
+                let upgraded = hyper::upgrade::on(response).await.map_err(|_| Unreached::Gone)?;
+                Ok((accepted, upgraded))
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                Err(Unreached::Refused(Refusal::busy(
+                    "the sandbox has as many connections as it takes",
+                )))
+            }
+            status => Err(Unreached::Refused(Refusal::unavailable(format!(
+                "the sandbox's executor answered {status} to the upgrade"
+            )))),
+        }
+    };
+    tokio::time::timeout(HANDSHAKE, shaking).await.unwrap_or(Err(Unreached::Gone))
+}
+
+impl Session {
+    /// Serves the WebSocket to its end, which comes when either side, the sandbox or the gateway
+    /// ends.
+    pub(crate) async fn run(self, ending: watch::Receiver<bool>) {
+        let Ok(upgraded) = self.upgrade.await else { return };
+        match self.kind {
+            Kind::Relay { executor, running } => {
+                let (Ok(near), Ok(far)) = (
+                    upgraded.downcast::<TokioIo<TcpStream>>(),
+                    executor.downcast::<TokioIo<Stream>>(),
+                ) else {
+                    return;
+                };
+                let (mut near_io, mut far_io) = (near.io.into_inner(), far.io.into_inner());
+                let (near_read, near_write) = near_io.split();
+                let (far_read, far_write) = tokio::io::split(&mut far_io);
+                relay(
+                    Pump { from: near_read, to: far_write, first: near.read_buf },
+                    Pump { from: far_read, to: near_write, first: far.read_buf },
+                    running,
+                    ending,
+                )
+                .await;
+            }
+            Kind::Parked { registry } => {
+                parked::serve(TokioIo::new(upgraded), registry, &self.client.0, ending).await;
+            }
+        }
+        drop(self.client);
+    }
+}
+
+/// One direction.
+struct Pump<R, W> {
+    from: R,
+    to: W,
+    first: Bytes,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
+    /// Copies until the end of `from`, and tells `to`.
+    async fn run(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.first).await?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = self.from.read(&mut buffer).await?;
+            if length == 0 {
+                return self.to.shutdown().await;
+            }
+            self.to.write_all(&buffer[..length]).await?;
+        }
+    }
+}
+
+async fn relay<R1, W1, R2, W2>(
+    mut up: Pump<R1, W1>,
+    mut down: Pump<R2, W2>,
+    running: Running,
+    ending: watch::Receiver<bool>,
+) where
+    R1: AsyncRead + Unpin,
+    W1: AsyncWrite + Unpin,
+    R2: AsyncRead + Unpin,
+    W2: AsyncWrite + Unpin,
+{
+    let copying = async {
+        let (up, down) = (up.run(), down.run());
+        tokio::pin!(up, down);
+        tokio::select! {
+            // The client has ended; the executor finishes what it has to say and ends too.
+            outcome = &mut up => {
+                if outcome.is_ok() {
+                    let _ = down.await;
+                }
+            }
+            // The executor has ended; a client that does not is not waited for.
+            outcome = &mut down => {
+                if outcome.is_ok() {
+                    let _ = tokio::time::timeout(LAST_WORDS, up).await;
+                }
+            }
+        }
+    };
+    tokio::pin!(copying);
+    tokio::select! {
+        () = &mut copying => {}
+        () = running.ended() => {
+            // What the executor said last is still on its way.
+            let _ = tokio::time::timeout(LAST_WORDS, copying).await;
+        }
+        () = ended(ending) => {}
+    }
+}

@@ -1,0 +1,264 @@
+//! A WebSocket to a sandbox that is not active, served by the gateway itself.
+//!
+//! It selects no extension and answers every call *not active*. Once the sandbox is active it
+//! passes messages between client and executor, a slow path that only such a connection takes; when
+//! that executor ends, so does the connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::{Sink, SinkExt, Stream as Messages, StreamExt};
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use vtrix_protocol::codes;
+use vtrix_protocol::limits::RECEIVED_MESSAGE;
+use vtrix_protocol::rpc::{ErrorObject, Failure, IncomingRequest, VERSION};
+
+use crate::http::ended;
+use crate::lifecycle::Status;
+use crate::registry::{Registry, Sandbox};
+
+/// As often as the executor pings.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Answers that a client does not read wait no longer than this.
+const BLOCKED: Duration = Duration::from_secs(60);
+/// For the closing handshake.
+const CLOSING: Duration = Duration::from_secs(2);
+/// Between tries to reach an executor that should be there.
+const REDIAL: Duration = Duration::from_millis(100);
+const DIAL: Duration = Duration::from_secs(10);
+
+/// Serves the WebSocket on `stream`, whose handshake is done, to its end.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    registry: Arc<Registry>,
+    sandbox: &Sandbox,
+    ending: watch::Receiver<bool>,
+) {
+    let config = config();
+    let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    let reason = tokio::select! {
+        reason = converse(&mut client, &registry, sandbox) => reason,
+        () = ended(ending) => Some("the gateway ends"),
+    };
+    if let Some(reason) = reason {
+        let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
+        let closing = async {
+            if client.close(Some(frame)).await.is_ok() {
+                while let Some(Ok(_)) = client.next().await {}
+            }
+        };
+        let _ = tokio::time::timeout(CLOSING, closing).await;
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(RECEIVED_MESSAGE))
+        .max_frame_size(Some(RECEIVED_MESSAGE))
+}
+
+/// Talks until the connection is over; a reason is still to be told to the client.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut WebSocketStream<S>,
+    registry: &Registry,
+    sandbox: &Sandbox,
+) -> Option<&'static str> {
+    let mut changes = sandbox.watch();
+    let mut heartbeat = heartbeat();
+    let mut heard = true;
+    loop {
+        let status = changes.borrow_and_update().status;
+        if status == Status::Destroying {
+            return Some("the sandbox was deleted");
+        }
+        if status.serves() {
+            match dial(registry, sandbox).await {
+                Some(executor) => return relay(client, executor, changes).await,
+                // Its end is about to be shown, or it takes no more connections.
+                None => tokio::time::sleep(REDIAL).await,
+            }
+        }
+        tokio::select! {
+            message = client.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    heard = true;
+                    if let Some(answer) = not_active(&text, status, registry.config.plain_wire)
+                        && send(client, Message::text(answer)).await.is_err()
+                    {
+                        return None;
+                    }
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => heard = true,
+            },
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return Some("the sandbox was deleted");
+                }
+            }
+            _ = heartbeat.tick() => {
+                if !std::mem::take(&mut heard) || send(client, Message::Ping(Vec::new().into())).await.is_err() {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn heartbeat() -> tokio::time::Interval {
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat
+}
+
+async fn send<K: Sink<Message, Error = WsError> + Unpin>(
+    to: &mut K,
+    message: Message,
+) -> Result<(), ()> {
+    match tokio::time::timeout(BLOCKED, to.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(()),
+    }
+}
+
+/// The answer to `text`, or `None` where it asks for none.
+fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
+    let code = |code| i64::from(if plain { codes::on_plain_wire(code) } else { code });
+    let failure = |id: Option<&RawValue>, code, message| {
+        let error = ErrorObject { code, message, data: None };
+        serde_json::to_string(&Failure { jsonrpc: VERSION, id, error }).ok()
+    };
+    match serde_json::from_str::<IncomingRequest<'_>>(text) {
+        Err(error) if error.is_syntax() || error.is_eof() => {
+            failure(None, code(codes::PARSE_ERROR), "not JSON".into())
+        }
+        Err(_) => failure(None, code(codes::INVALID_REQUEST), "not a request".into()),
+        Ok(request) if request.method.is_none() => {
+            failure(request.id, code(codes::INVALID_REQUEST), "the method is missing".into())
+        }
+        Ok(IncomingRequest { id: Some(id), .. }) => {
+            let message = format!("the sandbox is not active: it is {}", status.word(plain));
+            failure(Some(id), code(codes::SANDBOX_NOT_ACTIVE), message)
+        }
+        Ok(_) => None,
+    }
+}
+
+type Executor = WebSocketStream<crate::backend::Stream>;
+
+async fn dial(registry: &Registry, sandbox: &Sandbox) -> Option<Executor> {
+    let dialling = async {
+        let stream = registry.backend.connect(&sandbox.id).await.ok()?;
+        let shaking = tokio_tungstenite::client_async_with_config(
+            "ws://sandbox/connect",
+            stream,
+            Some(config()),
+        );
+        Some(shaking.await.ok()?.0)
+    };
+    tokio::time::timeout(DIAL, dialling).await.ok().flatten()
+}
+
+/// Passes messages until either side ends or the sandbox no longer serves.
+async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut WebSocketStream<S>,
+    executor: Executor,
+    mut changes: watch::Receiver<Arc<crate::record::Record>>,
+) -> Option<&'static str> {
+    let heard = AtomicBool::new(true);
+    let (mut to_client, mut from_client) = client.split();
+    let (mut to_executor, mut from_executor) = executor.split();
+    let up = async {
+        while let Some(Ok(message)) = from_client.next().await {
+            heard.store(true, Ordering::Relaxed);
+            if pass(message, &mut to_executor).await.is_err() {
+                break;
+            }
+        }
+        // Its commands get their grace from here on.
+        let _ = tokio::time::timeout(CLOSING, to_executor.close()).await;
+    };
+    let down = down(&mut from_executor, &mut to_client, &heard);
+    tokio::select! {
+        () = up => None,
+        reason = down => reason,
+        _ = changes.wait_for(|record| !record.status.serves()) => Some("the sandbox is not active"),
+    }
+}
+
+async fn down(
+    from: &mut (impl Messages<Item = Result<Message, WsError>> + Unpin),
+    to: &mut (impl Sink<Message, Error = WsError> + Unpin),
+    heard: &AtomicBool,
+) -> Option<&'static str> {
+    let mut heartbeat = heartbeat();
+    loop {
+        tokio::select! {
+            message = from.next() => {
+                let Some(Ok(message)) = message else { return Some("the sandbox is not active") };
+                if pass(message, to).await.is_err() {
+                    return None;
+                }
+            }
+            _ = heartbeat.tick() => {
+                let alive = heard.swap(false, Ordering::Relaxed);
+                if !alive || send(to, Message::Ping(Vec::new().into())).await.is_err() {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Each side's heartbeats are its own; a close ends the stream of messages by itself.
+async fn pass(
+    message: Message,
+    to: &mut (impl Sink<Message, Error = WsError> + Unpin),
+) -> Result<(), ()> {
+    match message {
+        Message::Text(_) | Message::Binary(_) => send(to, message).await,
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_answered_under_its_id() {
+        let answer = |text| not_active(text, Status::Stopped, false);
+        assert_eq!(
+            answer(r#"{"jsonrpc":"2.0","method":"stat","params":{"path":"/"},"id":7}"#).as_deref(),
+            Some(
+                r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32009,"message":"the sandbox is not active: it is stopped"}}"#
+            )
+        );
+        assert!(
+            answer(r#"{"method":"stat","id":"x"}"#)
+                .is_some_and(|text| text.contains(r#""id":"x""#))
+        );
+        assert_eq!(answer(r#"{"method":"stat"}"#), None);
+        assert!(
+            answer("nonsense")
+                .is_some_and(|text| text.contains("-32700") && text.contains(r#""id":null"#))
+        );
+        assert!(answer("[]").is_some_and(|text| text.contains("-32600")));
+        assert!(answer(r#"{"id":1}"#).is_some_and(|text| text.contains("-32600")));
+    }
+
+    #[test]
+    fn the_plain_wire_has_no_code_of_ours() {
+        let text =
+            not_active(r#"{"method":"stat","id":1}"#, Status::Starting, true).expect("an answer");
+        assert!(text.contains("-32000") && text.contains("creating"), "{text}");
+    }
+}

@@ -1,0 +1,250 @@
+//! Records on disk: one embedded database, written by one thread.
+//!
+//! A change is acknowledged once it is durable. Changes that wait are written in one transaction,
+//! so that a hundred creates cost about as many flushes as one. Records are small and read once,
+//! at start; payloads lie in a table of their own and are read when a sandbox starts. The store
+//! knows nothing of lifecycles: whoever calls it decides what may follow what.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::{mpsc, oneshot};
+use vtrix_protocol::control::{Payload, RollingStatus};
+
+use crate::error::GatewayError;
+use crate::record::{Record, Timestamp};
+
+const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sandboxes");
+const PAYLOADS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("payloads");
+const COUNTERS: TableDefinition<'_, &str, i64> = TableDefinition::new("counters");
+const DOCUMENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("documents");
+
+const FORMAT: &str = "format";
+const DELETED: &str = "deleted";
+const LAST_ALLOCATE: &str = "last_allocate";
+const ROLLING: &str = "rolling";
+/// Raised whenever an older gateway could misread the tables.
+const CURRENT_FORMAT: i64 = 1;
+/// All records of a full gateway are far below it; the library's own default is a gigabyte.
+const CACHE: usize = 4 * 1024 * 1024;
+/// Changes that wait for the writer; a caller past it waits for room.
+const QUEUE: usize = 256;
+/// Changes written in one transaction: bounds how long the first of them waits.
+const BATCH: usize = 64;
+
+/// Why a change was not written.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StoreError(Arc<str>);
+
+impl StoreError {
+    #[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
+    fn new(error: impl Into<redb::Error>) -> Self {
+        Self(error.into().to_string().into())
+    }
+}
+
+/// One change; those of a call are written together or not at all.
+pub(crate) enum Change {
+    /// A sandbox as it now is.
+    Put(Record),
+    /// What is applied to a sandbox at each start.
+    Payloads(String, Vec<Payload>),
+    /// A sandbox is gone.
+    Remove(String),
+    /// A sandbox was given to an owner.
+    Allocated(Timestamp),
+    /// The last rolling update.
+    Rolling(RollingStatus),
+}
+
+/// Numbers of the whole gateway.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    /// Sandboxes deleted since the data directory was made.
+    pub(crate) deleted: u64,
+    /// When a sandbox was last given to an owner.
+    pub(crate) last_allocate: Option<Timestamp>,
+    /// The last rolling update.
+    pub(crate) rolling: Option<RollingStatus>,
+}
+
+/// What was found on disk.
+pub(crate) struct Loaded {
+    pub(crate) records: Vec<Record>,
+    pub(crate) totals: Totals,
+}
+
+struct Job {
+    changes: Vec<Change>,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The database. Clones share it; the last one dropped lets the writer end.
+#[derive(Clone)]
+pub(crate) struct Store {
+    jobs: mpsc::Sender<Job>,
+    database: Arc<Database>,
+}
+
+impl Store {
+    /// Opens or makes the database at `path`, whose directory exists and is locked by the caller.
+    /// Without `durable` a change survives only as long as this process. Blocks on the disk.
+    pub(crate) fn open(path: &Path, durable: bool) -> Result<(Self, Loaded), GatewayError> {
+        let failed = |error: StoreError| GatewayError::Store(error.to_string());
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(path)
+            .map_err(StoreError::new)
+            .map_err(failed)?;
+        let loaded = prepare(&database).map_err(failed)?;
+        let found = loaded.1;
+        if found > CURRENT_FORMAT {
+            return Err(GatewayError::Store(format!(
+                "{} was written by a later version (format {found}, this one reads {CURRENT_FORMAT})",
+                path.display()
+            )));
+        }
+        let database = Arc::new(database);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Arc::clone(&database);
+        std::thread::Builder::new()
+            .name("vtrix-store".into())
+            .spawn(move || write_all(&writer, queue, durable))
+            .map_err(|source| GatewayError::Io { what: "starting a thread", source })?;
+        Ok((Self { jobs, database }, loaded.0))
+    }
+
+    /// Writes `changes` together. Returns once they are durable; dropping the future does not take
+    /// them back.
+    pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        let ended = || StoreError("the store has ended".into());
+        self.jobs.send(Job { changes, done }).await.map_err(|_| ended())?;
+        written.await.map_err(|_| ended())?
+    }
+
+    /// Reads what is applied to the sandbox `id` at each start.
+    pub(crate) async fn payloads(&self, id: &str) -> Result<Vec<Payload>, StoreError> {
+        let (database, id) = (Arc::clone(&self.database), id.to_owned());
+        let read = move || {
+            let table = database
+                .begin_read()
+                .map_err(StoreError::new)?
+                .open_table(PAYLOADS)
+                .map_err(StoreError::new)?;
+            match table.get(id.as_str()).map_err(StoreError::new)? {
+                Some(bytes) => decode(bytes.value()),
+                None => Ok(Vec::new()),
+            }
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or_else(|_| Err(StoreError("a read panicked".into())))
+    }
+}
+
+fn prepare(database: &Database) -> Result<(Loaded, i64), StoreError> {
+    let write = database.begin_write().map_err(StoreError::new)?;
+    let mut records = Vec::new();
+    let mut totals = Totals::default();
+    let format;
+    {
+        let table = write.open_table(RECORDS).map_err(StoreError::new)?;
+        write.open_table(PAYLOADS).map_err(StoreError::new)?;
+        let mut counters = write.open_table(COUNTERS).map_err(StoreError::new)?;
+        let documents = write.open_table(DOCUMENTS).map_err(StoreError::new)?;
+        let known = counters.get(FORMAT).map_err(StoreError::new)?.map(|value| value.value());
+        if let Some(known) = known {
+            format = known;
+        } else {
+            counters.insert(FORMAT, CURRENT_FORMAT).map_err(StoreError::new)?;
+            format = CURRENT_FORMAT;
+        }
+        if format <= CURRENT_FORMAT {
+            for entry in table.iter().map_err(StoreError::new)? {
+                let (_, bytes) = entry.map_err(StoreError::new)?;
+                records.push(decode(bytes.value())?);
+            }
+            let counter = |name| -> Result<Option<i64>, StoreError> {
+                Ok(counters.get(name).map_err(StoreError::new)?.map(|value| value.value()))
+            };
+            totals.deleted = counter(DELETED)?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            totals.last_allocate = counter(LAST_ALLOCATE)?.map(Timestamp::from_millis);
+            totals.rolling = match documents.get(ROLLING).map_err(StoreError::new)? {
+                Some(bytes) => Some(decode(bytes.value())?),
+                None => None,
+            };
+        }
+    }
+    write.commit().map_err(StoreError::new)?;
+    Ok((Loaded { records, totals }, format))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| StoreError(format!("a record does not read: {error}").into()))
+}
+
+fn write_all(database: &Database, mut queue: mpsc::Receiver<Job>, durable: bool) {
+    let mut batch = Vec::new();
+    while let Some(first) = queue.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            let Ok(job) = queue.try_recv() else { break };
+            batch.push(job);
+        }
+        let outcome = write_batch(database, &batch, durable);
+        for job in batch.drain(..) {
+            let _ = job.done.send(outcome.clone());
+        }
+    }
+}
+
+fn write_batch(database: &Database, batch: &[Job], durable: bool) -> Result<(), StoreError> {
+    let mut write = database.begin_write().map_err(StoreError::new)?;
+    if !durable {
+        write.set_durability(Durability::None).map_err(StoreError::new)?;
+    }
+    {
+        let mut records = write.open_table(RECORDS).map_err(StoreError::new)?;
+        let mut payloads = write.open_table(PAYLOADS).map_err(StoreError::new)?;
+        let mut counters = write.open_table(COUNTERS).map_err(StoreError::new)?;
+        let mut documents = write.open_table(DOCUMENTS).map_err(StoreError::new)?;
+        for change in batch.iter().flat_map(|job| &job.changes) {
+            match change {
+                Change::Put(record) => {
+                    let bytes = encode(record)?;
+                    records
+                        .insert(record.id.as_str(), bytes.as_slice())
+                        .map_err(StoreError::new)?;
+                }
+                Change::Payloads(id, list) => {
+                    let bytes = encode(list)?;
+                    payloads.insert(id.as_str(), bytes.as_slice()).map_err(StoreError::new)?;
+                }
+                Change::Remove(id) => {
+                    records.remove(id.as_str()).map_err(StoreError::new)?;
+                    payloads.remove(id.as_str()).map_err(StoreError::new)?;
+                    let deleted =
+                        counters.get(DELETED).map_err(StoreError::new)?.map_or(0, |n| n.value());
+                    counters.insert(DELETED, deleted + 1).map_err(StoreError::new)?;
+                }
+                Change::Allocated(at) => {
+                    counters.insert(LAST_ALLOCATE, at.millis()).map_err(StoreError::new)?;
+                }
+                Change::Rolling(status) => {
+                    let bytes = encode(status)?;
+                    documents.insert(ROLLING, bytes.as_slice()).map_err(StoreError::new)?;
+                }
+            }
+        }
+    }
+    write.commit().map_err(StoreError::new)
+}
+
+fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value)
+        .map_err(|error| StoreError(format!("a record does not write: {error}").into()))
+}
