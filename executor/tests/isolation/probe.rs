@@ -1,0 +1,269 @@
+//! System calls made inside a sandbox, by this very test program shown there.
+//!
+//! The test named `probe` does nothing among the other tests. Inside, where the variable is set,
+//! it makes each call and prints its name and error.
+
+use std::ffi::{c_int, c_long, c_uint};
+use std::fmt::Write as _;
+use std::ptr::null;
+
+use crate::support::{DataDir, config, modes, start};
+
+const INSIDE: &str = "VTRIX_PROBE";
+const MARK: &str = "probe: ";
+
+/// Calls, and the errors of which each must give one.
+const EXPECTED: &[(&str, &[c_int])] = {
+    const REFUSED: &[c_int] = &[libc::EPERM];
+    const ABSENT: &[c_int] = &[libc::ENOSYS];
+    const FAMILY: &[c_int] = &[libc::EAFNOSUPPORT];
+    &[
+        ("unshare user", REFUSED),
+        ("unshare mount", REFUSED),
+        ("unshare net", REFUSED),
+        ("unshare pid", REFUSED),
+        ("unshare time", REFUSED),
+        ("clone user", REFUSED),
+        ("clone mount", REFUSED),
+        ("clone3", ABSENT),
+        ("setns", REFUSED),
+        ("mount", REFUSED),
+        ("umount", REFUSED),
+        ("pivot_root", REFUSED),
+        ("chroot", REFUSED),
+        ("open_tree", REFUSED),
+        ("open_tree_attr", REFUSED),
+        ("move_mount", REFUSED),
+        ("fsopen", REFUSED),
+        ("fspick", REFUSED),
+        ("mount_setattr", REFUSED),
+        ("keyctl", REFUSED),
+        ("add_key", REFUSED),
+        ("request_key", REFUSED),
+        ("bpf", REFUSED),
+        ("perf_event_open", REFUSED),
+        ("userfaultfd", REFUSED),
+        ("io_uring_setup", ABSENT),
+        ("kexec_load", REFUSED),
+        ("kexec_file_load", REFUSED),
+        ("init_module", REFUSED),
+        ("finit_module", REFUSED),
+        ("delete_module", REFUSED),
+        ("reboot", REFUSED),
+        ("swapon", REFUSED),
+        ("acct", REFUSED),
+        ("syslog", REFUSED),
+        ("open_by_handle_at", REFUSED),
+        ("clock_settime", REFUSED),
+        ("sethostname", REFUSED),
+        ("ptrace 1", REFUSED),
+        ("process_vm_readv 1", REFUSED),
+        ("pidfd_getfd 1", REFUSED),
+        ("vsock", FAMILY),
+        ("alg", FAMILY),
+        ("packet", FAMILY),
+        ("netlink audit", FAMILY),
+        ("netlink netfilter", FAMILY),
+        ("raw socket", REFUSED),
+        ("mknod", REFUSED),
+        ("whiteout", REFUSED),
+        ("type into a terminal", REFUSED),
+        ("x32", ABSENT),
+        ("newer than the filter", ABSENT),
+        ("raise a capability", REFUSED),
+        ("raise the limit of files", REFUSED),
+        ("real-time priority", REFUSED),
+        ("set the time of the machine", REFUSED),
+    ]
+};
+
+#[test]
+fn calls_that_lead_out_fail() {
+    let program = std::env::current_exe().unwrap();
+    for &mode in modes() {
+        let data = DataDir::new(mode);
+        let mut config = config(mode, &data);
+        let directory = data.path().join("bin");
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::copy(&program, directory.join("probe")).unwrap();
+        let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(data.path(), open).unwrap();
+        config.expose.push(directory.clone());
+        let sandbox = start(&config);
+        let output = sandbox.ok(&format!(
+            "{INSIDE}=1 {}/probe --exact probe::probe --nocapture",
+            directory.display()
+        ));
+        let mut seen = 0;
+        for line in output.lines().filter_map(|line| line.strip_prefix(MARK)) {
+            let (name, errno) = line.rsplit_once(' ').unwrap();
+            let (_, expected) = EXPECTED
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap_or_else(|| panic!("{line}"));
+            let errno: c_int = errno.parse().unwrap();
+            assert!(expected.contains(&errno), "{mode}: {name} gave {errno}, not {expected:?}");
+            seen += 1;
+        }
+        assert_eq!(seen, EXPECTED.len(), "{mode}: {output}");
+    }
+}
+
+#[test]
+fn probe() {
+    if std::env::var_os(INSIDE).is_none() {
+        return;
+    }
+    let mut report = String::from("\n");
+    for (name, errno) in calls() {
+        writeln!(report, "{MARK}{name} {errno}").unwrap();
+    }
+    print!("{report}");
+}
+
+/// Makes a call. 0 stands for success.
+fn call(number: c_long, arguments: [usize; 5]) -> c_int {
+    let [a, b, c, d, e] = arguments;
+    // SAFETY: every call below is made with numbers, null or pointers to static memory, and is
+    // expected to be refused before it looks at them.
+    let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+    if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
+}
+
+/// A clone whose child, if there is one, ends at once.
+fn clone(flags: c_int) -> c_int {
+    // SAFETY: without CLONE_VM this is a fork; the child only exits.
+    unsafe {
+        let pid = libc::syscall(libc::SYS_clone, c_long::from(flags | libc::SIGCHLD), 0, 0, 0, 0);
+        match pid {
+            0 => libc::_exit(0),
+            -1 => std::io::Error::last_os_error().raw_os_error().unwrap(),
+            _ => 0,
+        }
+    }
+}
+
+fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
+    let arguments = [family, kind, protocol].map(|number| number.unsigned_abs() as usize);
+    call(libc::SYS_socket, [arguments[0], arguments[1], arguments[2], 0, 0])
+}
+
+fn unshare(flags: c_int) -> c_int {
+    call(libc::SYS_unshare, [flags.unsigned_abs() as usize, 0, 0, 0, 0])
+}
+
+fn calls() -> Vec<(&'static str, c_int)> {
+    let here = libc::AT_FDCWD as usize;
+    let tmp = c"/tmp".as_ptr().addr();
+    let tmpfs = c"tmpfs".as_ptr().addr();
+    let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();
+    let namespace = std::os::fd::AsRawFd::as_raw_fd(&namespace).unsigned_abs() as usize;
+    let node = c"/tmp/node".as_ptr().addr();
+    let limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let priority: c_int = 1;
+    let handle = [0_u8; 64];
+    let nothing = null::<u8>().addr();
+    let plain = |number: c_long| call(number, [0; 5]);
+    let type_in = u8::default();
+    vec![
+        ("unshare user", unshare(libc::CLONE_NEWUSER)),
+        ("unshare mount", unshare(libc::CLONE_NEWNS)),
+        ("unshare net", unshare(libc::CLONE_NEWNET)),
+        ("unshare pid", unshare(libc::CLONE_NEWPID)),
+        ("unshare time", unshare(0x80)),
+        ("clone user", clone(libc::CLONE_NEWUSER)),
+        ("clone mount", clone(libc::CLONE_NEWNS)),
+        ("clone3", plain(libc::SYS_clone3)),
+        ("setns", call(libc::SYS_setns, [namespace, 0, 0, 0, 0])),
+        ("mount", call(libc::SYS_mount, [tmpfs, tmp, tmpfs, 0, 0])),
+        ("umount", call(libc::SYS_umount2, [tmp, 0, 0, 0, 0])),
+        ("pivot_root", call(libc::SYS_pivot_root, [tmp, tmp, 0, 0, 0])),
+        ("chroot", call(libc::SYS_chroot, [tmp, 0, 0, 0, 0])),
+        ("open_tree", call(libc::SYS_open_tree, [here, tmp, 1, 0, 0])),
+        ("open_tree_attr", call(467, [here, tmp, 1, 0, 0])),
+        ("move_mount", call(libc::SYS_move_mount, [here, tmp, here, tmp, 0])),
+        ("fsopen", call(libc::SYS_fsopen, [tmpfs, 0, 0, 0, 0])),
+        ("fspick", call(libc::SYS_fspick, [here, tmp, 0, 0, 0])),
+        ("mount_setattr", call(libc::SYS_mount_setattr, [here, tmp, 0, nothing, 0])),
+        ("keyctl", plain(libc::SYS_keyctl)),
+        ("add_key", plain(libc::SYS_add_key)),
+        ("request_key", plain(libc::SYS_request_key)),
+        ("bpf", plain(libc::SYS_bpf)),
+        ("perf_event_open", plain(libc::SYS_perf_event_open)),
+        ("userfaultfd", plain(libc::SYS_userfaultfd)),
+        ("io_uring_setup", plain(libc::SYS_io_uring_setup)),
+        ("kexec_load", plain(libc::SYS_kexec_load)),
+        ("kexec_file_load", plain(libc::SYS_kexec_file_load)),
+        ("init_module", plain(libc::SYS_init_module)),
+        ("finit_module", plain(libc::SYS_finit_module)),
+        ("delete_module", plain(libc::SYS_delete_module)),
+        // Without the magic numbers it would do nothing even if it were allowed.
+        ("reboot", plain(libc::SYS_reboot)),
+        ("swapon", plain(libc::SYS_swapon)),
+        ("acct", plain(libc::SYS_acct)),
+        ("syslog", call(libc::SYS_syslog, [10, 0, 0, 0, 0])),
+        (
+            "open_by_handle_at",
+            call(libc::SYS_open_by_handle_at, [here, handle.as_ptr().addr(), 0, 0, 0]),
+        ),
+        ("clock_settime", call(libc::SYS_clock_settime, [0, (&raw const time).addr(), 0, 0, 0])),
+        ("sethostname", call(libc::SYS_sethostname, [tmp, 1, 0, 0, 0])),
+        ("ptrace 1", call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, 1, 0, 0, 0])),
+        ("process_vm_readv 1", process_vm_readv()),
+        ("pidfd_getfd 1", pidfd_getfd()),
+        ("vsock", socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
+        ("alg", socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
+        ("packet", socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
+        ("netlink audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)),
+        ("netlink netfilter", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)),
+        ("raw socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
+        ("mknod", call(libc::SYS_mknodat, [here, node, libc::S_IFBLK as usize, 0xfe00, 0])),
+        ("whiteout", call(libc::SYS_mknodat, [here, node, libc::S_IFCHR as usize, 0, 0])),
+        (
+            "type into a terminal",
+            call(libc::SYS_ioctl, [0, libc::TIOCSTI as usize, (&raw const type_in).addr(), 0, 0]),
+        ),
+        ("x32", call(0x4000_0000 | libc::SYS_getpid, [0; 5])),
+        ("newer than the filter", plain(1000)),
+        ("raise a capability", raise_capability()),
+        (
+            "raise the limit of files",
+            call(
+                libc::SYS_setrlimit,
+                [libc::RLIMIT_NOFILE as usize, (&raw const limit).addr(), 0, 0, 0],
+            ),
+        ),
+        (
+            "real-time priority",
+            call(
+                libc::SYS_sched_setscheduler,
+                [0, libc::SCHED_FIFO as usize, (&raw const priority).addr(), 0, 0],
+            ),
+        ),
+        ("set the time of the machine", plain(libc::SYS_settimeofday)),
+    ]
+}
+
+fn process_vm_readv() -> c_int {
+    let mut byte = 0_u8;
+    let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(4096), iov_len: 1 };
+    // SAFETY: one byte of ours may be written; the remote address is another process's.
+    let result = unsafe { libc::process_vm_readv(1, &raw const local, 1, &raw const remote, 1, 0) };
+    if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
+}
+
+fn pidfd_getfd() -> c_int {
+    let first = rustix::process::Pid::from_raw(1).unwrap();
+    let pidfd = rustix::process::pidfd_open(first, rustix::process::PidfdFlags::empty()).unwrap();
+    let pidfd = std::os::fd::AsRawFd::as_raw_fd(&pidfd).unsigned_abs() as usize;
+    call(libc::SYS_pidfd_getfd, [pidfd, 0, 0, 0, 0])
+}
+
+fn raise_capability() -> c_int {
+    const VERSION_3: c_uint = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    let all = [c_uint::MAX; 6];
+    call(libc::SYS_capset, [header.as_ptr().addr(), all.as_ptr().addr(), 0, 0, 0])
+}

@@ -1,0 +1,339 @@
+//! Starting a sandbox as the gateway does, running commands in it, and leaving nothing behind.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use vtrix_executor::contract::{AgentConfig, Mode, Report, SetupConfig};
+
+/// Far more than anything here takes: reaching it means that it will never come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The user that plays an ordinary one where the tests run as root.
+const ORDINARY: u32 = 65_534;
+
+/// The modes with isolation that whoever runs the tests has.
+pub(crate) fn modes() -> &'static [Mode] {
+    if is_root() { &[Mode::RootUserns, Mode::Root, Mode::User] } else { &[Mode::User] }
+}
+
+/// The mode that a gateway would choose.
+pub(crate) fn best() -> Mode {
+    modes()[0]
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The directory of one sandbox, removed at the end whatever is in it.
+pub(crate) struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    pub(crate) fn new(mode: Mode) -> Self {
+        let path = tempfile::Builder::new().prefix("vtrix-isolation-").tempdir().unwrap().keep();
+        if mode == Mode::User && is_root() {
+            std::os::unix::fs::chown(&path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+        }
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file inside, seen from the host.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.path.join("fs").join(path)
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Overlay's own directories have no mode at all, which stops an ordinary user.
+        for entry in fs::read_dir(self.file("work")).into_iter().flatten().flatten() {
+            let work = entry.path().join("work");
+            let _ = fs::set_permissions(work, fs::Permissions::from_mode(0o700));
+        }
+        let removed = fs::remove_dir_all(&self.path);
+        if !std::thread::panicking() {
+            removed.unwrap();
+        }
+    }
+}
+
+/// What a sandbox is started with.
+pub(crate) fn config(mode: Mode, data: &DataDir) -> SetupConfig {
+    static NEXT: AtomicU32 = AtomicU32::new(16);
+    SetupConfig {
+        sandbox_id: "test".into(),
+        mode,
+        data_dir: data.path().to_owned(),
+        image: None,
+        expose: Vec::new(),
+        id_base: NEXT.fetch_add(1, Ordering::Relaxed) << 16,
+        hostname: "inside".into(),
+        lifeline: true,
+        agent: AgentConfig::default(),
+    }
+}
+
+/// A running sandbox. Dropping it ends it and waits until it is gone.
+pub(crate) struct Sandbox {
+    outer: Child,
+    report: Option<BufReader<UnixStream>>,
+    pub(crate) pid: Pid,
+    pidfd: OwnedFd,
+    socket: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+/// A set-up that has been started and has not reported yet.
+pub(crate) struct Starting {
+    pub(crate) outer: Child,
+    pub(crate) report: BufReader<UnixStream>,
+    socket: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+/// Starts the set-up as the gateway does.
+pub(crate) fn spawn(config: &SetupConfig) -> Starting {
+    let scratch = tempfile::Builder::new().prefix("vtrix-socket-").tempdir().unwrap();
+    let socket = scratch.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let program = File::open(env!("CARGO_BIN_EXE_vtrix-executor")).unwrap();
+    // By its descriptor: the user that plays the ordinary one may not be able to walk to the path.
+    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    command
+        .arg0("vtrix-executor")
+        .arg("setup")
+        .arg(serde_json::to_string(config).unwrap())
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stdout(Stdio::from(OwnedFd::from(theirs)))
+        .stderr(Stdio::null());
+    if config.mode == Mode::User && is_root() {
+        command.uid(ORDINARY).gid(ORDINARY);
+    }
+    let outer = command.spawn().unwrap();
+    // The command holds the other end of the report; without it the end of file can be seen.
+    drop(command);
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    Starting { outer, report: BufReader::new(ours), socket, scratch }
+}
+
+impl Starting {
+    /// Waits for the report.
+    pub(crate) fn finish(mut self) -> Result<Sandbox, (String, String)> {
+        let mut line = String::new();
+        self.report.read_line(&mut line).unwrap();
+        match serde_json::from_str(&line) {
+            Ok(Report::Ready { pid }) => {
+                let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+                Ok(Sandbox {
+                    pidfd: pidfd_open(pid, PidfdFlags::empty()).unwrap(),
+                    outer: self.outer,
+                    report: Some(self.report),
+                    pid,
+                    socket: self.socket,
+                    scratch: self.scratch,
+                })
+            }
+            Ok(Report::Failed { step, message }) => {
+                // It says so last, and exits.
+                assert!(!self.outer.wait().unwrap().success());
+                assert_eq!(self.report.read(&mut [0]).unwrap(), 0, "someone holds the report");
+                Err((step, message))
+            }
+            Err(error) => panic!("no report: {error}: {line:?}, {:?}", self.outer.wait()),
+        }
+    }
+}
+
+/// Starts a sandbox that must come up.
+pub(crate) fn start(config: &SetupConfig) -> Sandbox {
+    match spawn(config).finish() {
+        Ok(sandbox) => sandbox,
+        Err((step, message)) => panic!("{}: {step}: {message}", config.mode),
+    }
+}
+
+/// Starts a sandbox that must not come up, and says why it did not.
+pub(crate) fn refused(config: &SetupConfig) -> (String, String) {
+    spawn(config).finish().err().expect("it came up")
+}
+
+/// A sandbox of `mode` with a directory of its own.
+pub(crate) fn sandbox(mode: Mode) -> (Sandbox, DataDir) {
+    let data = DataDir::new(mode);
+    (start(&config(mode, &data)), data)
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i64,
+    pub(crate) text: String,
+}
+
+impl Sandbox {
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, command: &str) -> Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let call = async {
+            let stream = tokio::net::UnixStream::connect(&self.socket).await.unwrap();
+            let (mut socket, _) =
+                tokio_tungstenite::client_async("ws://sandbox/", stream).await.unwrap();
+            let request = json!({
+                "jsonrpc": "2.0", "id": 1, "method": "exec", "params": { "command": command },
+            });
+            socket.send(Message::text(request.to_string())).await.unwrap();
+            loop {
+                let message = socket.next().await.expect("the connection ended").unwrap();
+                let Message::Text(text) = message else { continue };
+                let value: Value = serde_json::from_str(&text).unwrap();
+                if value["id"] == 1 {
+                    let result = &value["result"];
+                    assert!(result.is_object(), "{value}");
+                    return Output {
+                        code: result["exit_code"].as_i64().unwrap(),
+                        text: result["output"].as_str().unwrap().to_owned(),
+                    };
+                }
+            }
+        };
+        runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, call).await })
+            .unwrap_or_else(|_| panic!("no answer: {command}"))
+    }
+
+    /// Runs a command that must succeed, and gives what it printed, trimmed.
+    pub(crate) fn ok(&self, command: &str) -> String {
+        let output = self.run(command);
+        assert_eq!(output.code, 0, "{command}: {}", output.text);
+        output.text.trim().to_owned()
+    }
+
+    /// Runs a command that must fail, and gives what it printed.
+    pub(crate) fn fails(&self, command: &str) -> String {
+        let output = self.run(command);
+        assert_ne!(output.code, 0, "{command}: {}", output.text);
+        output.text
+    }
+
+    /// Ends the gateway's end of the report, as its death does.
+    pub(crate) fn forsake(&mut self) {
+        self.report = None;
+    }
+
+    /// Kills the outer process, and nothing else.
+    pub(crate) fn kill_outer(&mut self) {
+        self.outer.kill().unwrap();
+        self.outer.wait().unwrap();
+    }
+
+    /// Kills the process that was reported.
+    pub(crate) fn kill_inner(&self) {
+        kill_process(self.pid, Signal::KILL).unwrap();
+    }
+
+    /// Waits until the process that was reported is gone.
+    pub(crate) fn wait_gone(&self) {
+        wait_readable(&self.pidfd, "the reported process is still there");
+    }
+
+    /// Waits for the outer process.
+    pub(crate) fn wait_outer(&mut self) -> ExitStatus {
+        self.outer.wait().unwrap()
+    }
+
+    /// Whether anyone still listens.
+    pub(crate) fn listens(&self) -> bool {
+        UnixStream::connect(&self.socket).is_ok()
+    }
+
+    /// Ends it and waits until nothing of it runs, as a stop does.
+    pub(crate) fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.report = None;
+        let _ = kill_process(self.pid, Signal::KILL);
+        wait_readable(&self.pidfd, "the sandbox did not end");
+        let _ = self.outer.wait();
+        let _ = &self.scratch;
+    }
+}
+
+/// Waits until a descriptor has something or is at its end.
+pub(crate) fn wait_readable(fd: &impl std::os::fd::AsFd, complaint: &str) {
+    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    let mut polled = [PollFd::new(fd, PollFlags::IN)];
+    let count = poll(&mut polled, Some(&patience)).unwrap();
+    assert!(count > 0 || std::thread::panicking(), "{complaint}");
+}
+
+/// A pipe of a sandbox's file tree, read from the host: its end tells that no process inside is
+/// left that holds it.
+pub(crate) struct Witness {
+    file: File,
+}
+
+impl Witness {
+    /// Makes a pipe at `path` of the data directory, which is already there.
+    pub(crate) fn new(data: &DataDir, path: &str) -> Self {
+        let path = data.file(path);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o666),
+            0,
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let flags =
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+        let file = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        Self { file: file.into() }
+    }
+
+    /// Waits for a line of a process inside.
+    pub(crate) fn wait_line(&mut self) {
+        wait_readable(&self.file, "no process said anything");
+        let mut byte = [0];
+        while self.file.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {}
+    }
+
+    /// Waits until every process that held it is gone.
+    pub(crate) fn wait_end(&mut self) {
+        wait_readable(&self.file, "a process is left that holds the pipe");
+        assert_eq!(self.file.read(&mut [0; 64]).unwrap(), 0, "a process still writes");
+    }
+}
+
+/// Starts something in a session of its own that holds the pipe `name` of the workspace.
+pub(crate) fn daemon(name: &str) -> String {
+    format!(
+        "setsid sh -c 'exec 3>{name}; echo up >&3; trap \"\" TERM HUP INT; \
+         while :; do sleep 1000; done' >/dev/null 2>&1 </dev/null & exit 0"
+    )
+}
