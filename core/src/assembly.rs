@@ -171,7 +171,7 @@ impl Pump {
         let facts = self.events.facts().clone();
         let outcome = self.events.outcome().cloned();
         // Output that came in the answer alone is what the gateway had kept.
-        let from_answer = self.events.from_answer();
+        let from_answer = self.events.answered_output();
         let live = live && from_answer.is_none();
         (facts, outcome, self.assembly.assembled(live, from_answer == Some(true)))
     }
@@ -186,9 +186,7 @@ impl Pump {
         let (mut facts, outcome, assembled) = self.into_parts(live);
         known(&mut facts);
         match (ended, outcome) {
-            (Ok(()), Some(outcome)) => {
-                Ok(CommandFinished::new(sandbox, facts, outcome, assembled))
-            }
+            (Ok(()), Some(outcome)) => Ok(CommandFinished::new(sandbox, facts, outcome, assembled)),
             (Ok(()), None) => {
                 let error = Error::new(ErrorKind::Protocol, "the command's frames just ended");
                 Err(attach(sandbox, facts, assembled, error))
@@ -252,12 +250,7 @@ fn assemble(segments: Vec<(bool, Bytes)>, truncated: bool) -> Assembled {
 }
 
 /// Gives an error the command as far as it is known, where the command did or may have run.
-pub(crate) fn attach(
-    sandbox: &Sandbox,
-    facts: Facts,
-    assembled: Assembled,
-    error: Error,
-) -> Error {
+pub(crate) fn attach(sandbox: &Sandbox, facts: Facts, assembled: Assembled, error: Error) -> Error {
     let kind = error.kind();
     let began = facts.cmd_id.is_some()
         || !assembled.output.is_empty()
@@ -301,10 +294,7 @@ mod tests {
         push(&mut assembly, OutputStream::Stderr, "c");
         let assembled = assembly.assembled(true, false);
         assert_eq!(assembled.truncated, Some(false));
-        assert_eq!(
-            assembled.pieces,
-            [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]
-        );
+        assert_eq!(assembled.pieces, [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]);
     }
 
     #[test]
@@ -347,15 +337,10 @@ mod tests {
 
     #[test]
     fn pieces_of_the_connection_are_put_together() {
-        let assembled = assemble(
-            vec![(false, "a".into()), (false, "b".into()), (true, "c".into())],
-            false,
-        );
+        let assembled =
+            assemble(vec![(false, "a".into()), (false, "b".into()), (true, "c".into())], false);
         assert_eq!(&assembled.output[..], b"abc");
-        assert_eq!(
-            assembled.pieces,
-            [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]
-        );
+        assert_eq!(assembled.pieces, [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]);
         assert!(assemble(Vec::new(), false).output.is_empty());
     }
 }

@@ -64,7 +64,7 @@ impl Client {
     ) -> Result<T> {
         until_closed(&self.0.closed, "the client is closed", call)
             .await
-            .map_err(|error| error.during(operation))
+            .map_err(|error| error.called(operation))
     }
 
     /// Creates a sandbox, waits until it is active and connects to it.
@@ -166,7 +166,11 @@ impl Client {
         }
     }
 
-    fn sandbox(&self, info: SandboxInfo, env: std::collections::BTreeMap<String, String>) -> Sandbox {
+    fn sandbox(
+        &self,
+        info: SandboxInfo,
+        env: std::collections::BTreeMap<String, String>,
+    ) -> Sandbox {
         let sandbox = Sandbox::new(self.clone(), info, env);
         let mut registry = self.registry();
         registry.retain(|known| known.strong_count() > 0);

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A call on metadata or a file of a few megabytes; what takes longer by its nature (a command,
 /// a stream, a wait) has no deadline of this kind.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Often enough for a dead peer to be found in seconds, seldom enough to cost nothing.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 /// Two heartbeats lost, and a little.
@@ -169,12 +169,11 @@ impl ClientBuilder {
     }
 
     fn config(self, env: impl Fn(&str) -> Option<String>) -> Result<Config> {
-        let given = |option: Option<String>, name: &'static str, variable: &'static str| {
-            match option {
+        let given =
+            |option: Option<String>, name: &'static str, variable: &'static str| match option {
                 Some(value) => (name, Some(value)),
                 None => (variable, env(variable)),
-            }
-        };
+            };
         let (origin, base_url) = given(self.base_url, "base_url", "VTRIX_BASE_URL");
         let base_url = base_url.filter(|url| !url.is_empty()).ok_or_else(|| {
             Error::invalid("base_url is missing: set the option, or VTRIX_BASE_URL")

@@ -124,7 +124,7 @@ impl Command {
             }
             finished
         };
-        work.await.map_err(|error: Error| error.during("wait"))
+        work.await.map_err(|error: Error| error.called("wait"))
     }
 
     async fn follow(&self, streams: Streams) -> Result<(Pump, Result<()>)> {
@@ -138,11 +138,8 @@ impl Command {
     /// Replays what the command wrote, the last 512 KB of it, then follows it until it ends. An
     /// unknown command is an error of the first item.
     pub async fn logs(&self) -> Result<LogStream> {
-        let events = self
-            .sandbox
-            .follow(&self.known.cmd_id)
-            .await
-            .map_err(|error| error.during("logs"))?;
+        let events =
+            self.sandbox.follow(&self.known.cmd_id).await.map_err(|error| error.called("logs"))?;
         Ok(LogStream::new(ExecStream::new(events, &self.sandbox, "logs", None)))
     }
 
@@ -177,7 +174,7 @@ impl Command {
                 }
             }
         };
-        work.await.map_err(|error: Error| error.during(operation))
+        work.await.map_err(|error: Error| error.called(operation))
     }
 
     /// Sends a signal to the command's whole process group, as [`Sandbox::kill`].

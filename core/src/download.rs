@@ -146,7 +146,8 @@ impl DownloadFiles {
         let Self { sandbox, files, mkdir_recursive, progress } = self;
         let mut places = HashSet::new();
         for (_, local) in &files {
-            let place = std::path::absolute(local).map_err(|error| local_io("local path", local, error))?;
+            let place =
+                std::path::absolute(local).map_err(|error| local_io("local path", local, error))?;
             if !places.insert(place) {
                 let message = format!("two files would be saved as {}", local.display());
                 return Err(Error::invalid(message));
@@ -193,7 +194,7 @@ impl IntoFuture for Download {
 
     fn into_future(self) -> Self::IntoFuture {
         let span = tracing::debug_span!("download_file", sandbox = self.sandbox.id());
-        let work = async { self.finish().await.map_err(|error| error.during("download_file")) };
+        let work = async { self.finish().await.map_err(|error| error.called("download_file")) };
         Box::pin(work.instrument(span))
     }
 }
@@ -204,7 +205,7 @@ impl IntoFuture for DownloadFiles {
 
     fn into_future(self) -> Self::IntoFuture {
         let span = tracing::debug_span!("download_files", sandbox = self.sandbox.id());
-        let work = async { self.finish().await.map_err(|error| error.during("download_files")) };
+        let work = async { self.finish().await.map_err(|error| error.called("download_files")) };
         Box::pin(work.instrument(span))
     }
 }
@@ -298,7 +299,8 @@ impl Place {
             Ok(target) => {
                 let metadata = std::fs::metadata(&target).map_err(failed)?;
                 if !metadata.is_file() {
-                    let what = if metadata.is_dir() { "is a directory" } else { "is no regular file" };
+                    let what =
+                        if metadata.is_dir() { "is a directory" } else { "is no regular file" };
                     let message = format!("local file {}: {what}", asked.display());
                     return Err(Error::new(ErrorKind::LocalIo, message));
                 }

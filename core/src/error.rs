@@ -232,6 +232,11 @@ impl Error {
         self.with(|inner| inner.operation = Some(operation))
     }
 
+    /// Names the operation by what the caller called, in place of the method it came down to.
+    pub(crate) fn called(self, operation: &'static str) -> Self {
+        self.with(|inner| inner.operation = Some(operation))
+    }
+
     /// Says what the error is about, unless its message does so already.
     pub(crate) fn about(self, what: &str) -> Self {
         if self.0.message.contains(what) {

@@ -37,7 +37,7 @@ impl Sandbox {
     /// image past what one message carries, which [`read_stream`](Self::read_stream) reads.
     pub async fn read(&self, path: &str) -> Result<ReadResult> {
         let result: Result<files::ReadResult> = self.on_path("read", READ, path).await;
-        result?.try_into().map_err(|error: Error| error.about(path).during("read"))
+        result?.try_into().map_err(|error: Error| error.about(path).called("read"))
     }
 
     /// Writes a text file and returns the number of bytes written. Parents are made; the mode of
@@ -60,7 +60,7 @@ impl Sandbox {
             let written: Option<Written> = self.link().call(WRITE, &params, None).await?;
             Ok(written.and_then(|written| written.bytes_written).unwrap_or(len))
         };
-        work.await.map_err(|error: Error| error.about(path).during("write"))
+        work.await.map_err(|error: Error| error.about(path).called("write"))
     }
 
     /// Replaces the one place where `old_text` occurs in a file by `new_text`, and returns the
@@ -84,7 +84,7 @@ impl Sandbox {
             let result: Option<EditResult> = self.link().call(EDIT, &params, None).await?;
             Ok(result.unwrap_or_default().message)
         };
-        work.await.map_err(|error: Error| error.about(path).during("edit"))
+        work.await.map_err(|error: Error| error.about(path).called("edit"))
     }
 
     /// Writes files of bytes, all in one flight: each is sent before the first answer is waited
@@ -117,7 +117,7 @@ impl Sandbox {
                 failed => Err(partial(failed, count, "were not written", failures)),
             }
         };
-        work.await.map_err(|error: Error| error.during("write_files"))
+        work.await.map_err(|error: Error| error.called("write_files"))
     }
 
     async fn write_one(&self, file: &WriteFile, gate: &tokio::sync::Semaphore) -> Result<()> {
@@ -170,7 +170,7 @@ impl Sandbox {
             }
             Ok(Some(buffer))
         };
-        work.await.map_err(|error: Error| error.about(path).during("read_to_buffer"))
+        work.await.map_err(|error: Error| error.about(path).called("read_to_buffer"))
     }
 
     /// Reads a file of any size and content in chunks of about 64 KiB. A missing file is an error
@@ -193,7 +193,7 @@ impl Sandbox {
             }
             FileStream::open(self, path, chunk_size).await
         };
-        work.await.map_err(|error: Error| error.during("read_stream"))
+        work.await.map_err(|error: Error| error.called("read_stream"))
     }
 
     /// Makes a directory and its parents. One that is there already is fine.
@@ -207,7 +207,7 @@ impl Sandbox {
             let script = format!("mkdir -p -- {}", quote(path));
             script::run(self, script, Some(self.call_timeout()), path).await
         };
-        work.await.map(drop).map_err(|error: Error| error.during("mkdir"))
+        work.await.map(drop).map_err(|error: Error| error.called("mkdir"))
     }
 
     /// Lists a directory, sorted as the gateway sorts it. Cancel-safe.
@@ -247,7 +247,7 @@ impl Sandbox {
             let params = PathParams { path: path.to_owned(), max_message };
             self.link().call(method, &params, None).await
         };
-        work.await.map_err(|error: Error| error.about(path).during(operation))
+        work.await.map_err(|error: Error| error.about(path).called(operation))
     }
 }
 

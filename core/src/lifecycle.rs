@@ -29,7 +29,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const FAILED_LOOKS: u32 = 5;
 /// The seed's: how often stop looks, and for how long.
 const STOP_POLL_INTERVAL: Duration = Duration::from_secs(2);
-const STOP_TIMEOUT: Duration = Duration::from_secs(300);
+const STOP_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Options of [`Sandbox::stop`].
 #[derive(Debug, Clone)]
@@ -125,9 +125,7 @@ impl Sandbox {
             if !options.blocking {
                 return Ok(());
             }
-            let over = |info: &control::Info| {
-                Ok(matches!(info.status.as_str(), STOPPED | FAILED))
-            };
+            let over = |info: &control::Info| Ok(matches!(info.status.as_str(), STOPPED | FAILED));
             let pace = Pace { longest: options.poll_interval, limit: options.timeout };
             let info = poll(self.control(), self.id(), None, pace, over).await?;
             self.remember(info.into());
@@ -297,7 +295,6 @@ async fn poll(
         Err(Error::new(ErrorKind::Timeout, message).with_may_have_run(true))
     })
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use crate::validate;
 
 /// How long create waits for the sandbox to become active, where nothing else is said: an image
 /// may have to be fetched first.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(180);
+const CREATE_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Options of [`Client::create`](crate::Client::create). `Debug` shows no environment.
 #[derive(Clone)]
@@ -219,7 +219,8 @@ impl ListOptions {
         let number = |field: &str, value: Option<u64>| {
             value
                 .map(|value| {
-                    i64::try_from(value).map_err(|_| Error::invalid(format!("{field} is too large")))
+                    i64::try_from(value)
+                        .map_err(|_| Error::invalid(format!("{field} is too large")))
                 })
                 .transpose()
         };
@@ -246,8 +247,7 @@ mod tests {
 
     #[test]
     fn refusals_name_the_field() {
-        let message =
-            |options: CreateOptions| options.body().unwrap_err().message().to_owned();
+        let message = |options: CreateOptions| options.body().unwrap_err().message().to_owned();
         assert_eq!(message(CreateOptions::new("")), "user_id is empty");
         for hours in [-1.0, f64::NAN, f64::INFINITY] {
             assert!(message(CreateOptions::new("u").ttl_hours(hours)).contains("ttl_hours"));

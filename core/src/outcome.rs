@@ -45,9 +45,7 @@ impl Outcome {
         match (code, signal) {
             (code, Some(signal)) => Self::Killed { signal, code: code.unwrap_or(128 + signal) },
             (Some(code), None) => Self::Exited { code },
-            (None, None) => {
-                Self::unknown("the gateway did not say how the command ended", offsets)
-            }
+            (None, None) => Self::unknown("the gateway did not say how the command ended", offsets),
         }
     }
 

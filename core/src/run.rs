@@ -209,7 +209,7 @@ impl Run {
             }
             Ok(Command::started(self.sandbox.clone(), &facts, self.max_output))
         };
-        work.instrument(span).await.map_err(|error: Error| error.during("spawn"))
+        work.instrument(span).await.map_err(|error: Error| error.called("spawn"))
     }
 
     /// Runs the command and returns its events as they arrive. Dropping the stream before its end
@@ -240,7 +240,7 @@ impl Run {
             let exchange = until(deadline, self.sandbox.link().open(EXEC, &params, true)).await?;
             Ok(ExecStream::new(Events::new(exchange), &self.sandbox, "stream", deadline))
         };
-        work.instrument(span).await.map_err(|error: Error| error.during("stream"))
+        work.instrument(span).await.map_err(|error: Error| error.called("stream"))
     }
 
     async fn finish(self) -> Result<CommandFinished> {
@@ -299,7 +299,9 @@ impl IntoFuture for Run {
 
     fn into_future(self) -> Self::IntoFuture {
         let span = tracing::debug_span!("run", sandbox = self.sandbox.id());
-        Box::pin(async { self.finish().await.map_err(|error| error.during("run")) }.instrument(span))
+        Box::pin(
+            async { self.finish().await.map_err(|error| error.called("run")) }.instrument(span),
+        )
     }
 }
 
@@ -313,10 +315,7 @@ impl fmt::Debug for Run {
     }
 }
 
-async fn until<T>(
-    deadline: Option<Instant>,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
+async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
     let Some(deadline) = deadline else { return work.await };
     timeout_at(deadline, work).await.unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Timeout, "the deadline passed").with_may_have_run(true))
@@ -348,7 +347,7 @@ mod tests {
         Sandbox::new(client, info, env)
     }
 
-    fn refused(run: Run) -> String {
+    fn refused(run: &Run) -> String {
         let error = run.params(false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         error.message().to_owned()
@@ -375,13 +374,13 @@ mod tests {
     #[test]
     fn refusals_name_the_field() {
         let sandbox = sandbox();
-        assert!(refused(sandbox.run("")).contains("command"));
-        assert!(refused(sandbox.run("a\0b")).contains("command"));
-        assert!(refused(sandbox.run("a").arg("\0")).contains("args"));
-        assert!(refused(sandbox.run("a").env("A=B", "c")).contains("env"));
-        assert!(refused(sandbox.run("a").env("A", "\0")).contains("env"));
-        assert!(refused(sandbox.run("a").working_dir("")).contains("working_dir"));
-        assert!(refused(sandbox.run("a").stdin(&b"\xff"[..])).contains("stdin"));
+        assert!(refused(&sandbox.run("")).contains("command"));
+        assert!(refused(&sandbox.run("a\0b")).contains("command"));
+        assert!(refused(&sandbox.run("a").arg("\0")).contains("args"));
+        assert!(refused(&sandbox.run("a").env("A=B", "c")).contains("env"));
+        assert!(refused(&sandbox.run("a").env("A", "\0")).contains("env"));
+        assert!(refused(&sandbox.run("a").working_dir("")).contains("working_dir"));
+        assert!(refused(&sandbox.run("a").stdin(&b"\xff"[..])).contains("stdin"));
     }
 
     #[tokio::test]

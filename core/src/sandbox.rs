@@ -91,7 +91,7 @@ impl Sandbox {
     ) -> Result<T> {
         until_closed(&self.0.closed, "the sandbox handle is closed", call)
             .await
-            .map_err(|error| error.during(operation))
+            .map_err(|error| error.called(operation))
     }
 
     /// Takes what the gateway told, except that a sandbox never changes its name.
@@ -144,7 +144,7 @@ impl Sandbox {
     /// [`ErrorKind::InvalidArgument`] for port 0, [`ErrorKind::Unavailable`] where the gateway
     /// told no address for ports.
     pub fn domain(&self, port: u16) -> Result<String> {
-        preview_url(&self.cached(), port).map_err(|error| error.during("domain"))
+        preview_url(&self.cached(), port).map_err(|error| error.called("domain"))
     }
 
     /// Begins a command: `/bin/sh -c command`, in `/workspace`, as root of the sandbox.
@@ -171,7 +171,7 @@ impl Sandbox {
             let events = self.follow(cmd_id).await?;
             Ok(ExecStream::new(events, self, "exec_logs", None))
         };
-        work.await.map_err(|error: Error| error.during("exec_logs"))
+        work.await.map_err(|error: Error| error.called("exec_logs"))
     }
 
     pub(crate) async fn follow(&self, cmd_id: &str) -> Result<Events> {
@@ -202,7 +202,7 @@ impl Sandbox {
             };
             self.link().call::<_, IgnoredAny>(exec::KILL, &params, None).await
         };
-        work.await.map(drop).map_err(|error: Error| error.during("kill"))
+        work.await.map(drop).map_err(|error: Error| error.called("kill"))
     }
 
     /// Closes this handle in all its clones: calls in progress and all later ones fail with
@@ -265,7 +265,7 @@ mod tests {
         };
         assert_eq!(at("1970-01-01T00:00:00Z"), Duration::ZERO);
         assert_eq!(at(""), Duration::ZERO);
-        assert!(at("9999-01-01T00:00:00Z") > Duration::from_secs(86_400));
+        assert!(at("9999-01-01T00:00:00Z") > Duration::from_hours(24));
     }
 
     #[tokio::test]

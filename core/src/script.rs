@@ -54,9 +54,7 @@ fn failure(done: &CommandFinished) -> Error {
     let words = words.trim();
     match done.exit_code() {
         Some(IS_A_DIRECTORY) => Error::new(ErrorKind::IsADirectory, "is a directory"),
-        Some(NOT_A_REGULAR_FILE) => {
-            Error::new(ErrorKind::NotARegularFile, "is not a regular file")
-        }
+        Some(NOT_A_REGULAR_FILE) => Error::new(ErrorKind::NotARegularFile, "is not a regular file"),
         _ if words.is_empty() => Error::new(ErrorKind::FileIo, done.outcome().to_string()),
         _ => Error::new(kind_of(words), words),
     }
@@ -90,7 +88,10 @@ mod tests {
         let denied = "mkdir: cannot create directory '/proc/No space left on device': \
                       Permission denied";
         assert_eq!(kind_of(denied), ErrorKind::PermissionDenied);
-        assert_eq!(kind_of("mkdir: can't create directory 'a': File exists"), ErrorKind::NotADirectory);
+        assert_eq!(
+            kind_of("mkdir: can't create directory 'a': File exists"),
+            ErrorKind::NotADirectory
+        );
         assert_eq!(kind_of("sh: mkdir: not found"), ErrorKind::FileIo);
     }
 }

@@ -153,9 +153,9 @@ impl Facts {
 
 /// The answer to `exec` or `exec_logs`. A gateway may answer `null`.
 pub(crate) fn parse_answer(answer: &RawValue) -> Result<ExecResult> {
-    serde_json::from_str::<Option<ExecResult>>(answer.get()).map(Option::unwrap_or_default).map_err(
-        |_| Error::new(ErrorKind::Protocol, "the answer is not what a command ends with"),
-    )
+    serde_json::from_str::<Option<ExecResult>>(answer.get())
+        .map(Option::unwrap_or_default)
+        .map_err(|_| Error::new(ErrorKind::Protocol, "the answer is not what a command ends with"))
 }
 
 /// A command's events, made from its frames.
@@ -168,7 +168,7 @@ pub(crate) struct Events {
     outcome: Option<Outcome>,
     any_output: bool,
     /// The output came in the answer alone, and whether that had to cut it.
-    from_answer: Option<bool>,
+    answered_output: Option<bool>,
 }
 
 impl Events {
@@ -180,7 +180,7 @@ impl Events {
             done: None,
             outcome: None,
             any_output: false,
-            from_answer: None,
+            answered_output: None,
         }
     }
 
@@ -232,11 +232,14 @@ impl Events {
             let from = to.saturating_sub(missing);
             self.ready.push_back(ExecEvent::Gap { stream, from, to });
         }
-        if data.is_empty() {
+        self.wrote(stream, Output { data, offset });
+    }
+
+    fn wrote(&mut self, stream: OutputStream, output: Output) {
+        if output.data.is_empty() {
             return;
         }
         self.any_output = true;
-        let output = Output { data, offset };
         self.ready.push_back(match stream {
             OutputStream::Stdout => ExecEvent::Stdout(output),
             OutputStream::Stderr => ExecEvent::Stderr(output),
@@ -248,10 +251,9 @@ impl Events {
         // A gateway that notified nothing has it all in the answer, without telling the streams
         // apart.
         if let (false, Some(output)) = (self.any_output, &answer.output) {
-            self.from_answer = Some(answer.output_truncated);
+            self.answered_output = Some(answer.output_truncated);
             let data = Bytes::from(output.clone().into_bytes());
-            let len = data.len() as u64;
-            self.output(OutputStream::Stdout, Chunk { data, offset: None, len, missing: 0 });
+            self.wrote(OutputStream::Stdout, Output { data, offset: None });
         }
         let (code, signal) = self.done.unwrap_or_default();
         self.finish(answer.exit_code.or(code), answer.signal.or(signal));
@@ -283,8 +285,8 @@ impl Events {
         self.outcome.as_ref()
     }
 
-    pub(crate) fn from_answer(&self) -> Option<bool> {
-        self.from_answer
+    pub(crate) fn answered_output(&self) -> Option<bool> {
+        self.answered_output
     }
 }
 
@@ -299,7 +301,7 @@ type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T>> + Send>>;
 /// [`command`](crate::Error::command) that tells how far the output had come; the output itself
 /// was the events. A reader that is slow holds up nothing but its own stream, and loses nothing:
 /// other calls on the sandbox may be made between two events.
-#[must_use = "a stream that is dropped kills its command"]
+#[must_use = "nothing arrives unless the stream is read"]
 pub struct ExecStream {
     events: Option<Boxed<ExecEvent>>,
     cmd_id: Option<String>,
@@ -318,7 +320,7 @@ impl ExecStream {
         let events = stream::unfold(state, move |(mut events, sandbox)| async move {
             let event = events.next().await?.map_err(|error| {
                 let facts = events.facts().clone();
-                attach(&sandbox, facts, Assembled::not_kept(), error).during(operation)
+                attach(&sandbox, facts, Assembled::not_kept(), error).called(operation)
             });
             Some((event, (events, sandbox)))
         });
@@ -354,7 +356,7 @@ impl Stream for ExecStream {
             this.events = None;
             let error = Error::new(ErrorKind::Timeout, "the deadline passed")
                 .with_may_have_run(true)
-                .during(this.operation);
+                .called(this.operation);
             return Poll::Ready(Some(Err(error)));
         }
         let item = ready!(events.as_mut().poll_next(cx));
@@ -541,7 +543,7 @@ impl FileState {
                 None => Err(Error::new(ErrorKind::Protocol, "the file's frames just ended")),
             };
             self.exchange = None;
-            return end.err().map(|error| Err(error.about(&self.path).during("read_stream")));
+            return end.err().map(|error| Err(error.about(&self.path).called("read_stream")));
         }
     }
 

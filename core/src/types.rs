@@ -329,9 +329,10 @@ impl TryFrom<files::ReadResult> for ReadResult {
         Ok(match result {
             files::ReadResult::Text { content, truncated } => Self::Text { content, truncated },
             files::ReadResult::Image { data, mime_type } => {
-                let data = base64::engine::general_purpose::STANDARD.decode(data).map_err(|_| {
-                    Error::new(ErrorKind::Protocol, "the image's data is not base64")
-                })?;
+                let data =
+                    base64::engine::general_purpose::STANDARD.decode(data).map_err(|_| {
+                        Error::new(ErrorKind::Protocol, "the image's data is not base64")
+                    })?;
                 Self::Image { data: data.into(), mime_type }
             }
         })
@@ -414,8 +415,7 @@ mod tests {
 
     #[test]
     fn an_image_is_bytes() {
-        let image =
-            files::ReadResult::Image { data: "AAEC".into(), mime_type: "image/png".into() };
+        let image = files::ReadResult::Image { data: "AAEC".into(), mime_type: "image/png".into() };
         let ReadResult::Image { data, .. } = ReadResult::try_from(image).unwrap() else { panic!() };
         assert_eq!(&data[..], [0, 1, 2]);
         let broken = files::ReadResult::Image { data: "?".into(), mime_type: String::new() };

@@ -11,11 +11,15 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tracing::Instrument as _;
+use vtrix_protocol::files::{WRITE_BINARY, WriteBinaryParams};
 
 use crate::callback::{Callback, CallbackResult, callback, local_io};
 use crate::error::{Error, ErrorKind, Result};
@@ -118,13 +122,13 @@ impl Upload {
         let total = Some(metadata.len());
         let mut reporter = Reporter::new(&self.remote, total, report(&mut self.progress));
         let mut add = |bytes| reporter.add(bytes);
-        put(&self.sandbox, &mut file, &self.remote, self.mode, &mut add)
-            .await
-            .map_err(|error| match error.kind() {
+        put(&self.sandbox, &mut file, &self.remote, self.mode, &mut add).await.map_err(
+            |error| match error.kind() {
                 ErrorKind::LocalIo => error.about(&format!("local file {}", self.local.display())),
                 ErrorKind::Callback => error,
                 _ => error.about(&self.remote),
-            })?;
+            },
+        )?;
         reporter.finish()
     }
 }
@@ -135,7 +139,7 @@ impl IntoFuture for Upload {
 
     fn into_future(self) -> Self::IntoFuture {
         let span = tracing::debug_span!("upload_file", sandbox = self.sandbox.id());
-        let work = async { self.finish().await.map_err(|error| error.during("upload_file")) };
+        let work = async { self.finish().await.map_err(|error| error.called("upload_file")) };
         Box::pin(work.instrument(span))
     }
 }
@@ -157,22 +161,26 @@ pub(crate) async fn put(
     mode: Option<u32>,
     progress: &mut (impl FnMut(u64) -> Result<()> + Send),
 ) -> Result<()> {
-    let mut block = read_block(source, SINGLE_WRITE + 1).await?;
-    if block.len() <= SINGLE_WRITE {
-        sandbox.write_binary(path, &block, mode).await?;
-        return progress(block.len() as u64);
+    let first = read_block(source, SINGLE_WRITE).await?;
+    let mut next =
+        if first.len() < SINGLE_WRITE { Vec::new() } else { read_block(source, PART).await? };
+    if next.is_empty() {
+        sandbox.write_binary(path, &first, mode).await?;
+        return progress(first.len() as u64);
     }
     let mut staging = Staging::make(sandbox, path).await?;
-    let mut total = 0;
-    while !block.is_empty() {
-        total += block.len() as u64;
-        for part in block.chunks(PART) {
-            while staging.in_flight.len() >= PARTS_IN_FLIGHT {
-                staging.arrived(progress).await?;
-            }
-            staging.send(part);
+    let mut total = first.len() as u64;
+    for part in first.chunks(PART) {
+        staging.send(part);
+    }
+    drop(first);
+    while !next.is_empty() {
+        while staging.in_flight.len() >= PARTS_IN_FLIGHT {
+            staging.arrived(progress).await?;
         }
-        block = read_block(source, PART).await?;
+        total += next.len() as u64;
+        staging.send(&next);
+        next = read_block(source, PART).await?;
     }
     while !staging.in_flight.is_empty() {
         staging.arrived(progress).await?;
@@ -183,9 +191,11 @@ pub(crate) async fn put(
 /// Up to `len` bytes; fewer only at the end.
 async fn read_block(source: &mut (impl AsyncRead + Unpin + Send), len: usize) -> Result<Vec<u8>> {
     let mut block = Vec::new();
-    source.take(len as u64).read_to_end(&mut block).await.map_err(|error| {
-        Error::new(ErrorKind::LocalIo, error.to_string()).with_source(error)
-    })?;
+    source
+        .take(len as u64)
+        .read_to_end(&mut block)
+        .await
+        .map_err(|error| Error::new(ErrorKind::LocalIo, error.to_string()).with_source(error))?;
     Ok(block)
 }
 
@@ -194,10 +204,14 @@ async fn read_block(source: &mut (impl AsyncRead + Unpin + Send), len: usize) ->
 /// so that a late part would bring the directory back.
 struct Staging {
     sandbox: Sandbox,
+    /// Finds the directory, as `$s`, and the target, as `$t`.
+    find: String,
+    /// Empty until the sandbox has told it.
     directory: String,
     parts: u64,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<u64>>>,
-    joined: bool,
+    /// There is nothing to remove.
+    clean: bool,
 }
 
 /// Sets `t` to where a write to a path goes: through symbolic links, to a file.
@@ -217,24 +231,34 @@ fn resolve(path: &str) -> String {
 
 impl Staging {
     async fn make(sandbox: &Sandbox, path: &str) -> Result<Self> {
-        let script = format!(
-            "{}case $t in */*) d=${{t%/*}}; d=${{d:-/}};; *) d=.;; esac\n\
-             mkdir -p -- \"$d\" && s=$d/{} && mkdir -- \"$s\" && printf %s \"$s\"",
+        let find = format!(
+            "{}case $t in */*) d=${{t%/*}}; d=${{d:-/}};; *) d=.;; esac\ns=$d/{}\n",
             resolve(path),
             temporary_name(),
         );
-        let directory =
-            script::run(sandbox, script, Some(sandbox.call_timeout()), path).await?;
-        let directory = String::from_utf8(directory).map_err(|_| {
-            Error::invalid("the path leads through names that are not UTF-8")
-        })?;
-        Ok(Self {
+        let script = format!("{find}mkdir -p -- \"$d\" && mkdir -- \"$s\" && printf %s \"$s\"");
+        let mut staging = Self {
             sandbox: sandbox.clone(),
-            directory,
+            find,
+            directory: String::new(),
             parts: 0,
             in_flight: FuturesUnordered::new(),
-            joined: false,
-        })
+            clean: false,
+        };
+        match script::run(sandbox, script, Some(sandbox.call_timeout()), path).await {
+            Ok(directory) => {
+                staging.directory = String::from_utf8(directory).map_err(|_| {
+                    Error::invalid("the path leads through names that are not UTF-8")
+                })?;
+                Ok(staging)
+            }
+            Err(error) => {
+                // An error of the script's own means that it made nothing.
+                let unknown = [ErrorKind::Timeout, ErrorKind::ConnectionLost];
+                staging.clean = !unknown.contains(&error.kind());
+                Err(error)
+            }
+        }
     }
 
     fn send(&mut self, part: &[u8]) {
@@ -242,14 +266,18 @@ impl Staging {
         let path = format!("{}/p{:012}", self.directory, self.parts);
         self.parts += 1;
         let sandbox = self.sandbox.clone();
-        let part = part.to_vec();
+        let bytes = part.len() as u64;
+        let params = WriteBinaryParams { path, data: STANDARD.encode(part), mode: None };
         self.in_flight.push(Box::pin(async move {
-            sandbox.write_binary(&path, &part, None).await?;
-            Ok(part.len() as u64)
+            sandbox.link().call::<_, IgnoredAny>(WRITE_BINARY, &params, None).await?;
+            Ok(bytes)
         }));
     }
 
-    async fn arrived(&mut self, progress: &mut (impl FnMut(u64) -> Result<()> + Send)) -> Result<()> {
+    async fn arrived(
+        &mut self,
+        progress: &mut (impl FnMut(u64) -> Result<()> + Send),
+    ) -> Result<()> {
         match self.in_flight.next().await {
             Some(bytes) => progress(bytes?),
             None => Ok(()),
@@ -265,32 +293,30 @@ impl Staging {
                 .to_owned(),
         };
         let script = format!(
-            "{}s={}\nw=$s/whole\n: >\"$w\" || exit 1\n\
+            "{}w=$s/whole\n: >\"$w\" || exit 1\n\
              for p in \"$s\"/p*; do cat -- \"$p\" >>\"$w\" && rm -f -- \"$p\" || exit 1; done\n\
              if [ \"$(wc -c <\"$w\")\" -ne {total} ]; then echo 'parts are missing' >&2; exit 1; fi\n\
              {{ {chmod}; }} && mv -f -- \"$w\" \"$t\" && rm -rf -- \"$s\"",
-            resolve(path),
-            quote(&self.directory),
+            self.find,
         );
         // As long as the sandbox's disk needs; a connection that dies ends it as well.
         script::run(&self.sandbox, script, None, path).await?;
-        self.joined = true;
+        self.clean = true;
         Ok(())
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if self.joined {
+        if self.clean {
             return;
         }
         let sandbox = self.sandbox.clone();
         let in_flight = std::mem::take(&mut self.in_flight);
-        let directory = std::mem::take(&mut self.directory);
+        let script = format!("{}rm -rf -- \"$s\"", self.find);
         let clean_up = async move {
             let () = in_flight.for_each(|_| std::future::ready(())).await;
-            let script = format!("rm -rf -- {}", quote(&directory));
-            if let Err(error) = script::run(&sandbox, script, None, &directory).await {
+            if let Err(error) = script::run(&sandbox, script, None, "clean-up").await {
                 tracing::debug!(%error, "the remains of an upload could not be removed");
             }
         };
