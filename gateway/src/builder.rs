@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -166,7 +166,7 @@ impl GatewayBuilder {
                 let _ = ended.send(outcome);
             })
             .map_err(|source| GatewayError::Io { what: "starting a thread", source })?;
-        let parts = Parts { stop, ended: on_ended, ended_sync: on_ended_sync, thread };
+        let parts = Parts { stop, ended: on_ended, ended_sync: Mutex::new(on_ended_sync), thread };
         Ok((parts, on_started))
     }
 }
@@ -217,7 +217,8 @@ fn run(
 struct Parts {
     stop: oneshot::Sender<()>,
     ended: oneshot::Receiver<Result<(), GatewayError>>,
-    ended_sync: mpsc::Receiver<()>,
+    /// In a mutex so that a gateway can be shared between threads; nobody ever waits for it.
+    ended_sync: Mutex<mpsc::Receiver<()>>,
     thread: JoinHandle<()>,
 }
 
@@ -310,7 +311,9 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
             let _ = parts.stop.send(());
-            let _ = parts.ended_sync.recv_timeout(DROP_PATIENCE);
+            if let Ok(ended) = parts.ended_sync.into_inner() {
+                let _ = ended.recv_timeout(DROP_PATIENCE);
+            }
         }
     }
 }
