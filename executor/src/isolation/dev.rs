@@ -3,9 +3,10 @@
 //! The nodes are the host's, bound one by one; a sandbox can make none itself. Terminals come from
 //! a `devpts` of its own.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
 use super::layers::INERT;
@@ -26,12 +27,12 @@ const NOT_EXECUTABLE: MountAttrFlags = INERT.union(MountAttrFlags::MOUNT_ATTR_NO
 pub(crate) fn mount(root: BorrowedFd<'_>, groups: bool) -> Result<(), StepError> {
     let step = "mount tmpfs /dev";
     let settings = [("source", Some("dev")), ("mode", Some("755")), ("size", Some("64k"))];
-    // Not `nodev`: the nodes are mounts of their own, and would work with it too.
+    // `nodev` does not concern the nodes, which are mounts of their own.
     let dev = new_filesystem("tmpfs", &settings, NOT_EXECUTABLE).step(step)?;
     attach(&dev, root, "dev").step(step)?;
     for name in NODES {
         let step = || format!("mount /dev/{name}");
-        let node = clone_tree(CWD, format!("/dev/{name}")).step(step())?;
+        let node = device(name).step(step())?;
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
         openat(&dev, name, flags, Mode::from_raw_mode(0o666)).step(step())?;
         attach(&node, dev.as_fd(), name).step(step())?;
@@ -60,4 +61,15 @@ pub(crate) fn mount(root: BorrowedFd<'_>, groups: bool) -> Result<(), StepError>
         attach(&made, dev.as_fd(), name).step(step())?;
     }
     set_attributes(dev.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, None).step("make /dev read-only")
+}
+
+/// Clones the node of a device of the host. It is written to as ever, and can't be changed: root
+/// inside may be its owner.
+pub(crate) fn device(name: &str) -> Result<OwnedFd, Errno> {
+    let node = clone_tree(CWD, format!("/dev/{name}"))?;
+    let fixed = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    set_attributes(node.as_fd(), fixed, None)?;
+    Ok(node)
 }

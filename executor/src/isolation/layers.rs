@@ -38,7 +38,7 @@ const VAR: [(&str, u32); 14] = [
     ("lib/misc", 0o755),
     ("log", 0o755),
     ("log/apt", 0o755),
-    ("mail", 0o2775),
+    ("mail", 0o775),
     ("spool", 0o755),
     ("tmp", 0o1777),
 ];
@@ -57,7 +57,9 @@ pub(crate) fn directories(data_dir: &Path, plan: &Plan, root: u32) -> Result<Own
     let owner = fstat(&files).step(step())?.st_uid;
     if owner != root {
         // A crash may have come between the two calls that make it: then it is empty and ours.
-        if !made && owner != rustix::process::geteuid().as_raw() {
+        let ours = owner == rustix::process::geteuid().as_raw();
+        let unused = made || (ours && empty(files.as_fd()).step(step())?);
+        if !unused {
             return Err(StepError::new(
                 "check the sandbox's files",
                 format!(
@@ -69,8 +71,22 @@ pub(crate) fn directories(data_dir: &Path, plan: &Plan, root: u32) -> Result<Own
         let (uid, gid) = (Uid::from_raw(root), Gid::from_raw(root));
         chownat(&files, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).step(step())?;
     }
-    acting_as(root, || fill(files.as_fd(), plan)).step(step())?.step(step())?;
+    // Modes are meant exactly.
+    let mask = rustix::process::umask(Mode::empty());
+    let filled = acting_as(root, || fill(files.as_fd(), plan));
+    rustix::process::umask(mask);
+    filled.step(step())?.step(step())?;
     Ok(files)
+}
+
+fn empty(directory: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let again = openat(directory, ".", DIRECTORY, Mode::empty())?;
+    for entry in rustix::fs::Dir::new(again)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes the sandbox's files for one executor, until the descriptor and its copies are closed: two
@@ -106,11 +122,48 @@ fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
     let etc = std::iter::once(("etc", 0o755));
     let layers = plan.layers.iter().map(|layer| (layer.key.as_str(), mode_of(&layer.lower)));
     for (key, mode) in etc.chain(layers) {
-        mkdir(files, &format!("upper/{key}"), mode)?;
+        let upper = format!("upper/{key}");
+        if mkdir(files, &upper, mode)? && key == "usr" && plan.premade {
+            premake(files, &upper, plan)?;
+        }
         mkdir(files, &format!("work/{key}"), 0o700)?;
     }
     Ok(())
 }
+
+/// Makes directories of `/usr` in the upper layer, so that programs can be added where the host's
+/// own are nobody's inside: what is not in an id map can't be copied up.
+fn premake(files: BorrowedFd<'_>, upper: &str, plan: &Plan) -> Result<(), Errno> {
+    let lower = plan.layers.iter().find(|layer| layer.at == "usr").map(|layer| &layer.lower);
+    for name in PREMADE {
+        let path = lower.map(|lower| lower.join(name));
+        // Over a link of the host's it would hide where that leads.
+        if path.is_some_and(|path| path.symlink_metadata().is_ok_and(|path| path.is_dir())) {
+            mkdir(files, &format!("{upper}/{name}"), 0o755)?;
+        }
+    }
+    Ok(())
+}
+
+/// A parent before what is inside it.
+const PREMADE: [&str; 16] = [
+    "bin",
+    "include",
+    "lib",
+    "libexec",
+    "sbin",
+    "share",
+    "src",
+    "local",
+    "local/bin",
+    "local/etc",
+    "local/include",
+    "local/lib",
+    "local/libexec",
+    "local/sbin",
+    "local/share",
+    "local/src",
+];
 
 /// `/var` comes into being whole: what is in it later belongs to the sandbox and may be links.
 fn var(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
@@ -135,16 +188,10 @@ fn var(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
     rustix::fs::renameat(files, "var.new", files, "var")
 }
 
-/// Makes a directory with exactly this mode. Says whether it made it.
+/// Makes a directory. Says whether it made it.
 fn mkdir(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<bool, Errno> {
     match mkdirat(directory, name, Mode::from_raw_mode(mode)) {
-        Ok(()) => {
-            if mode & 0o7022 != 0 {
-                // The mask took group's and others' write bits away.
-                rustix::fs::chmodat(directory, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
-            }
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
         Err(errno) => Err(errno),
     }

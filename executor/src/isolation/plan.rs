@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::etc;
 use super::step::{Step, StepError};
-use crate::contract::SetupConfig;
+use crate::contract::{Mode, SetupConfig};
 
 /// Directories that live as long as the sandbox's record does, and their modes.
 pub(crate) const PERSISTENT: [(&str, u32); 9] = [
@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) image: bool,
     /// Shown read-only at their own path.
     pub(crate) expose: Vec<PathBuf>,
+    /// Whether directories of `/usr` are made in its upper layer from the start.
+    pub(crate) premade: bool,
     /// Whether there is a root at all: without isolation there are only directories.
     pub(crate) root: bool,
 }
@@ -84,6 +86,7 @@ impl Plan {
             etc: None,
             image: false,
             expose: Vec::new(),
+            premade: false,
             root: false,
         }
     }
@@ -97,6 +100,7 @@ impl Plan {
             etc: None,
             image: config.image.is_some(),
             expose: config.expose.clone(),
+            premade: config.mode == Mode::User,
             root: true,
         };
         let tree = config.image.as_deref().unwrap_or(Path::new("/"));
@@ -175,7 +179,7 @@ fn plain(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{AgentConfig, Mode};
+    use crate::contract::AgentConfig;
 
     fn config(image: &Path) -> SetupConfig {
         SetupConfig {

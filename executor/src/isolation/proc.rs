@@ -6,21 +6,23 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, FileType, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
+use super::dev::device;
 use super::layers::INERT;
 use super::mounts::{attach, clone_tree, new_filesystem, set_attributes};
 use super::step::{Step, StepError};
 
 /// Parts of `/proc` that set something on the host, for who owns the file.
-const READ_ONLY: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
+const READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
 /// Parts of `/proc` and `/sys` that tell of the host and of no use inside.
-const MASKED_PROC: [&str; 15] = [
+const MASKED_PROC: [&str; 16] = [
     "acpi",
     "asound",
+    "bootconfig",
     "cmdline",
     "kallsyms",
     "kcore",
@@ -53,16 +55,16 @@ pub(crate) fn mount(root: BorrowedFd<'_>, own: bool) -> Result<(), StepError> {
         forbid_user_namespaces(proc.as_fd())?;
     }
     let sys = filesystem("sysfs", root, ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
-    for name in READ_ONLY {
-        let step = || format!("make /proc/{name} read-only");
-        let tree = match clone_tree(proc.as_fd(), name) {
-            Ok(tree) => tree,
-            Err(Errno::NOENT) => continue,
-            Err(errno) => return Err(errno).step(step()),
-        };
-        let read_only = ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
-        set_attributes(tree.as_fd(), read_only, None).step(step())?;
-        attach(&tree, proc.as_fd(), name).step(step())?;
+    if own {
+        for name in READ_ONLY {
+            read_only(&proc, name).step(format!("make /proc/{name} read-only"))?;
+        }
+    } else {
+        // Root inside is the owner of every file of the kernel there: nothing but what belongs to
+        // a process stays writable, whatever else this kernel has.
+        for name in shared(&proc).step("list /proc")? {
+            read_only(&proc, &name).step(format!("make /proc/{name} read-only"))?;
+        }
     }
     for (tree, at, names) in [(&proc, "/proc", &MASKED_PROC[..]), (&sys, "/sys", &MASKED_SYS[..])] {
         for name in names {
@@ -84,6 +86,34 @@ fn filesystem(
     Ok(made)
 }
 
+/// Names in `/proc` that belong to no process and are no links to one that does.
+fn shared(proc: &OwnedFd) -> Result<Vec<String>, Errno> {
+    let directory =
+        openat(proc, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut names = Vec::new();
+    for entry in Dir::new(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type() != FileType::Symlink
+            && !name.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Makes a part read-only. A missing one needs nothing.
+fn read_only(tree: &OwnedFd, name: &str) -> Result<(), Errno> {
+    let part = match clone_tree(tree.as_fd(), name) {
+        Ok(part) => part,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    set_attributes(part.as_fd(), ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY, None)?;
+    attach(&part, tree.as_fd(), name)
+}
+
 /// Covers a file by the null device, a directory by an empty one. A missing one needs nothing.
 fn mask(tree: &OwnedFd, name: &str) -> Result<(), Errno> {
     let stat = match statat(tree, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -95,7 +125,7 @@ fn mask(tree: &OwnedFd, name: &str) -> Result<(), Errno> {
         let settings = [("source", Some("masked")), ("mode", Some("755")), ("size", Some("4k"))];
         new_filesystem("tmpfs", &settings, ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY)?
     } else {
-        clone_tree(CWD, "/dev/null")?
+        device("null")?
     };
     attach(&cover, tree.as_fd(), name)
 }
@@ -103,7 +133,6 @@ fn mask(tree: &OwnedFd, name: &str) -> Result<(), Errno> {
 /// No user namespace can be made below the sandbox's own: the filter of calls says so too, and
 /// this holds even where a call slips past it.
 fn forbid_user_namespaces(proc: BorrowedFd<'_>) -> Result<(), StepError> {
-    use rustix::fs::{Mode, OFlags, openat};
     let step = "forbid user namespaces";
     let file = openat(
         proc,

@@ -120,6 +120,17 @@ fn controls_of_the_kernel_are_read_only_or_masked() {
 }
 
 #[test]
+fn every_file_of_the_kernel_is_read_only_to_the_hosts_root() {
+    for &mode in modes().iter().filter(|mode| **mode == Mode::Root) {
+        let (sandbox, _data) = sandbox(mode);
+        let writable = sandbox.ok("cd /proc && for f in *; do \
+             case $f in [0-9]*) continue;; esac; test -f $f -a ! -L $f || continue; \
+             touch $f 2>/dev/null && echo $f; done; true");
+        assert_eq!(writable, "", "{mode}");
+    }
+}
+
+#[test]
 fn mounts_can_be_neither_made_nor_taken_away() {
     for &mode in modes() {
         let (sandbox, _data) = sandbox(mode);

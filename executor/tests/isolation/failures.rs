@@ -87,6 +87,12 @@ fn files_of_another_mode_are_refused() {
     config.mode = Mode::RootUserns;
     config.id_base += 1;
     fails_at(&config, "check the sandbox's files");
+    let other = DataDir::new(Mode::Root);
+    config.data_dir = other.path().to_owned();
+    config.mode = Mode::Root;
+    start(&config).stop();
+    config.mode = Mode::RootUserns;
+    fails_at(&config, "check the sandbox's files");
 }
 
 #[test]

@@ -15,9 +15,7 @@ fn changes_survive_a_stop_everywhere() {
         let first = start(&config);
         let mut places =
             vec!["/workspace", "/root", "/home", "/var/lib", "/srv", "/tmp", "/opt", "/etc"];
-        if mode != Mode::User {
-            places.extend(["/usr", "/usr/bin", "/usr/local/lib"]);
-        }
+        places.extend(["/usr/bin", "/usr/lib", "/usr/local/lib", "/usr/local/bin"]);
         for place in &places {
             first.ok(&format!("echo kept > {place}/kept && mkdir {place}/made"));
         }

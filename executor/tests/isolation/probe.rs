@@ -122,11 +122,10 @@ fn probe() {
 }
 
 /// Makes a call. 0 stands for success.
-fn call(number: c_long, arguments: [usize; 5]) -> c_int {
-    let [a, b, c, d, e] = arguments;
+fn call(number: c_long, with: [usize; 5]) -> c_int {
     // SAFETY: every call below is made with numbers, null or pointers to static memory, and is
     // expected to be refused before it looks at them.
-    let result = unsafe { libc::syscall(number, a, b, c, d, e) };
+    let result = unsafe { libc::syscall(number, with[0], with[1], with[2], with[3], with[4]) };
     if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
 }
 
@@ -153,7 +152,7 @@ fn unshare(flags: c_int) -> c_int {
 }
 
 fn calls() -> Vec<(&'static str, c_int)> {
-    let here = libc::AT_FDCWD as usize;
+    let here = libc::AT_FDCWD.cast_unsigned() as usize;
     let tmp = c"/tmp".as_ptr().addr();
     let tmpfs = c"tmpfs".as_ptr().addr();
     let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();

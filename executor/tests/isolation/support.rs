@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use vtrix_executor::contract::{AgentConfig, Mode, Report, SetupConfig};
 
 /// Far more than anything here takes: reaching it means that it will never come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The user that plays an ordinary one where the tests run as root.
 const ORDINARY: u32 = 65_534;
