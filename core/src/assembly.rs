@@ -8,9 +8,11 @@ use vtrix_protocol::text::whole_characters;
 use crate::callback::{Callback, callback_failed};
 use crate::command::CommandFinished;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::ExecEvent;
+use crate::events::{Events, Facts, parse_answer};
 use crate::outcome::{Outcome, OutputStream, Streams};
 use crate::sandbox::Sandbox;
-use crate::stream::{Events, ExecEvent, Facts, parse_answer};
+
 use crate::transport::Collected;
 
 /// Every gateway replays at least so much, in bytes; a shorter replay is complete even where the
@@ -326,7 +328,7 @@ mod tests {
                 assembly.take(&ExecEvent::Gap { stream: OutputStream::Stdout, from: 0, to: 9 });
             }
             let data = Bytes::from(vec![b'x'; len]);
-            assembly.take(&ExecEvent::Stdout(crate::stream::Output { data, offset }));
+            assembly.take(&ExecEvent::Stdout(crate::event::Output { data, offset }));
             assembly.assembled(false, false).truncated
         };
         assert_eq!(replay(Some(0), 600_000, false), Some(false));

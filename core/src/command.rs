@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use crate::assembly::{Assembled, Assembly, Pump, Watchers};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Facts;
 use crate::outcome::{Outcome, OutputStream, Signal, Streams};
 use crate::sandbox::{Sandbox, SandboxInner};
-use crate::stream::{ExecStream, Facts, LogStream};
+use crate::stream::{ExecStream, LogStream};
 
 /// A command that was started, whether or not it still runs.
 ///

@@ -51,6 +51,8 @@ mod command;
 mod config;
 mod download;
 mod error;
+mod event;
+mod events;
 mod files;
 mod lifecycle;
 mod options;
@@ -79,13 +81,14 @@ pub use self::command::{CollectedOutput, Command, CommandFinished};
 pub use self::config::Routes;
 pub use self::download::{Download, DownloadFiles};
 pub use self::error::{Error, ErrorKind, Result};
+pub use self::event::{ExecEvent, LogEvent, Output};
 pub use self::lifecycle::{StopOptions, UpdateOptions};
 pub use self::options::{AttachOptions, CreateOptions, ListOptions};
 pub use self::outcome::{Outcome, OutputStream, Signal, Streams};
 pub use self::quote::quote;
 pub use self::run::{DEFAULT_MAX_OUTPUT, Run};
 pub use self::sandbox::Sandbox;
-pub use self::stream::{ExecEvent, ExecStream, FileStream, LogEvent, LogStream, Output};
+pub use self::stream::{ExecStream, FileStream, LogStream};
 pub use self::transfer::Progress;
 pub use self::types::{
     FileEntry, FileInfo, ListResult, Pagination, Payload, ReadResult, SandboxInfo, Spec, WriteFile,

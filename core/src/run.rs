@@ -18,10 +18,12 @@ use crate::assembly::{Assembly, Pump, Watchers, collected};
 use crate::callback::{CallbackResult, callback};
 use crate::command::{Command, CommandFinished};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::ExecEvent;
+use crate::events::{Events, Facts};
 use crate::outcome::Streams;
 use crate::quote::command_line;
 use crate::sandbox::Sandbox;
-use crate::stream::{Events, ExecEvent, ExecStream, Facts};
+use crate::stream::ExecStream;
 use crate::validate;
 
 /// Bytes of output that a result keeps where nothing else is said, 16 MiB: the log of any
