@@ -1,0 +1,115 @@
+//! `vtrix-harness`: a gateway for test runners in other languages.
+//!
+//! `vtrix-harness serve` starts one, prints where it is as one line of JSON on standard output,
+//! runs until standard input ends or it is told to stop, and leaves nothing behind. The gateway
+//! lives inside this process, so even a killed runner leaves no sandbox.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tokio::io::AsyncReadExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+use vtrix_gateway::Backend;
+use vtrix_harness::{Harness, PROJECT};
+
+#[derive(Parser)]
+#[command(about = "A gateway for tests, in any language", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a gateway, print {"url","token","project_id","mode"}, run until standard input ends.
+    Serve {
+        /// Leave every addition of ours off the wire, as a foreign gateway would.
+        #[arg(long)]
+        plain_wire: bool,
+        /// How long the commands of a client that went away go on, such as 200ms.
+        #[arg(long, value_parser = duration, default_value = "200ms")]
+        client_grace: Duration,
+        /// How long a command has between TERM and KILL.
+        #[arg(long, value_parser = duration, default_value = "300ms")]
+        kill_grace: Duration,
+        /// Lifetime of sandboxes that ask for none.
+        #[arg(long, value_parser = duration, default_value = "12h")]
+        default_ttl: Duration,
+        /// How many sandboxes there may be.
+        #[arg(long, default_value_t = 256)]
+        max_sandboxes: usize,
+        /// Without isolation: for machines that allow none.
+        #[arg(long)]
+        process_backend: bool,
+    },
+}
+
+/// A number with a unit: `ms`, `s`, `m` or `h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| format!("{text}: no number"))?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(format!("{text}: the unit is none of ms, s, m, h")),
+    };
+    number.checked_mul(millis).map(Duration::from_millis).ok_or(format!("{text}: too long"))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Serve {
+        plain_wire,
+        client_grace,
+        kill_grace,
+        default_ttl,
+        max_sandboxes,
+        process_backend,
+    } = Arguments::parse().command;
+    let backend = if process_backend { Backend::Process } else { Backend::Local };
+    let harness = Harness::builder()
+        .plain_wire(plain_wire)
+        .client_grace(client_grace)
+        .kill_grace(kill_grace)
+        .default_ttl(default_ttl)
+        .max_sandboxes(max_sandboxes)
+        .backend(backend)
+        .start()
+        .await;
+    let line = serde_json::json!({
+        "url": harness.url(),
+        "token": harness.token(),
+        "project_id": PROJECT,
+        "mode": harness.mode().as_str(),
+        "plain_wire": plain_wire,
+    });
+    let mut out = std::io::stdout();
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_ok() {
+        told_to_stop().await;
+    }
+    let left = harness.end().await;
+    for line in &left {
+        eprintln!("left behind: {line}");
+    }
+    if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn told_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
+    let input = async {
+        let mut input = tokio::io::stdin();
+        let mut buffer = [0; 1024];
+        while input.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    };
+    tokio::select! {
+        () = input => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,215 @@
+//! The other end of a client under attack.
+//!
+//! A [`RawPeer`] listens and answers with whatever bytes a test gives it: wrong HTTP, wrong
+//! frames, too much, too little, nothing. It is no stand-in for a gateway: it keeps to no
+//! protocol of its own, and what it proves is how the client takes it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// A hostile peer that runs. Dropping it ends it and its connections.
+#[derive(Debug)]
+pub struct RawPeer {
+    addr: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// A WebSocket that the client has opened to the peer.
+#[derive(Debug)]
+pub struct Session(WebSocketStream<TcpStream>);
+
+/// What the peer does with an upgrade to a WebSocket.
+#[derive(Debug, Clone)]
+pub enum Upgrade {
+    /// Takes it, and leaves the rest to the test.
+    Take,
+    /// Answers with these bytes and closes.
+    Answer(Vec<u8>),
+    /// Reads the request and never answers.
+    Silence,
+}
+
+impl RawPeer {
+    /// Answers each HTTP request with `answer` of its method and path, as raw bytes.
+    ///
+    /// # Panics
+    /// No port of the loopback address is free.
+    pub async fn http(
+        answer: impl Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(answer, Upgrade::Silence, |_| async {}).await
+    }
+
+    /// Answers the control plane as if every sandbox existed and were active, deals with an
+    /// upgrade by `upgrade`, and gives every WebSocket to `session`.
+    ///
+    /// # Panics
+    /// No port of the loopback address is free.
+    pub async fn websocket<F: Future<Output = ()> + Send>(
+        upgrade: Upgrade,
+        session: impl Fn(Session) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let active = |_: &str, _: &str| {
+            let info = r#"{"code":0,"message":"ok","data":{"id":"sb","status":"active"}}"#;
+            Some(json_answer(info))
+        };
+        Self::start(active, upgrade, session).await
+    }
+
+    async fn start<F: Future<Output = ()> + Send>(
+        answer: impl Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync + 'static,
+        upgrade: Upgrade,
+        session: impl Fn(Session) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("a bound listener has an address");
+        let (answer, session) = (Arc::new(answer), Arc::new(session));
+        let task = tokio::spawn(async move {
+            // Aborted with the peer, and with it every connection.
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answer, session) = (Arc::clone(&answer), Arc::clone(&session));
+                let upgrade = upgrade.clone();
+                connections.spawn(async move {
+                    connection(stream, &*answer, upgrade, &*session).await;
+                });
+            }
+        });
+        Self { addr, task }
+    }
+
+    /// The base URL for a client.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+}
+
+impl Drop for RawPeer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// An HTTP answer with a JSON body.
+pub fn json_answer(body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+async fn connection<F: Future<Output = ()> + Send>(
+    mut stream: TcpStream,
+    answer: &(dyn Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync),
+    upgrade: Upgrade,
+    session: &(impl Fn(Session) -> F + Send + Sync),
+) {
+    loop {
+        let Some(head) = peek_head(&stream).await else { return };
+        let mut words = head.split_whitespace();
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if path.ends_with("/connect") {
+            match upgrade {
+                Upgrade::Take => {
+                    if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+                        session(Session(socket)).await;
+                    }
+                }
+                Upgrade::Answer(bytes) => {
+                    let _ = take_request(&mut stream).await;
+                    let _ = stream.write_all(&bytes).await;
+                }
+                Upgrade::Silence => std::future::pending().await,
+            }
+            return;
+        }
+        let (method, path) = (method.to_owned(), path.to_owned());
+        if take_request(&mut stream).await.is_none() {
+            return;
+        }
+        let Some(bytes) = answer(&method, &path) else { std::future::pending().await };
+        if stream.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The request's head, left where it is.
+async fn peek_head(stream: &TcpStream) -> Option<String> {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut seen = 0;
+    loop {
+        stream.readable().await.ok()?;
+        let read = stream.peek(&mut buffer).await.ok()?;
+        if read == 0 {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&buffer[..read]);
+        if text.contains("\r\n\r\n") || read == buffer.len() {
+            return Some(text.into_owned());
+        }
+        if read == seen {
+            // The rest is on its way: let whoever writes it run.
+            tokio::task::yield_now().await;
+        }
+        seen = read;
+    }
+}
+
+/// Reads one request, body included, and drops it.
+async fn take_request(stream: &mut TcpStream) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .and_then(|length| length.trim().parse::<usize>().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok().map(drop)
+}
+
+impl Session {
+    /// The next request's number and method.
+    pub async fn request(&mut self) -> Option<(u64, String)> {
+        loop {
+            let Message::Text(text) = self.0.next().await?.ok()? else { continue };
+            let json: serde_json::Value = serde_json::from_str(&text).ok()?;
+            let Some(id) = json["id"].as_u64() else { continue };
+            return Some((id, json["method"].as_str().unwrap_or_default().to_owned()));
+        }
+    }
+
+    /// Sends text, whatever it is.
+    pub async fn text(&mut self, text: impl Into<String>) {
+        let _ = self.0.send(Message::text(text.into())).await;
+    }
+
+    /// Sends a binary message.
+    pub async fn binary(&mut self, bytes: Vec<u8>) {
+        let _ = self.0.send(Message::binary(bytes)).await;
+    }
+
+    /// Sends bytes that need be no WebSocket frame.
+    pub async fn bytes(&mut self, bytes: &[u8]) {
+        let _ = self.0.get_mut().write_all(bytes).await;
+        let _ = self.0.get_mut().flush().await;
+    }
+
+    /// Says nothing more and keeps the connection.
+    pub async fn silence(&mut self) {
+        let _ = self.0.flush().await;
+        std::future::pending::<()>().await;
+    }
+}
