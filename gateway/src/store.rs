@@ -5,6 +5,8 @@
 //! at start; payloads lie in a table of their own and are read when a sandbox starts. The store
 //! knows nothing of lifecycles: whoever calls it decides what may follow what.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,9 +95,20 @@ impl Store {
     /// Without `durable` a change survives only as long as this process. Blocks on the disk.
     pub(crate) fn open(path: &Path, durable: bool) -> Result<(Self, Loaded), GatewayError> {
         let failed = |error: StoreError| GatewayError::Store(error.to_string());
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            // Payloads are secrets.
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| GatewayError::DataDir { dir: path.to_owned(), source })?;
+        let backend =
+            redb::backends::FileBackend::new(file).map_err(StoreError::new).map_err(failed)?;
         let database = Database::builder()
             .set_cache_size(CACHE)
-            .create(path)
+            .create_with_backend(backend)
             .map_err(StoreError::new)
             .map_err(failed)?;
         let loaded = prepare(&database).map_err(failed)?;

@@ -1,10 +1,13 @@
 //! Reading a request's body, in bounded size and time.
+//!
+//! A body that is too large is read on for a while and thrown away: a client that still sends
+//! when the connection closes would lose the answer that tells it so.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use crate::refusal::Refusal;
 
@@ -15,19 +18,29 @@ pub(super) const SMALL: usize = 64 * 1024;
 /// For the whole body: 32 MiB at 4 Mbit/s, and a bound on how long a connection is held without
 /// an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is thrown away past the limit.
+const THROWN_AWAY: usize = 64 * 1024 * 1024;
 
 /// Reads the body of at most `limit` bytes; a missing one is empty.
-pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Refusal::too_large(limit));
-    }
-    let collecting = Limited::new(body, limit).collect();
-    match tokio::time::timeout(PATIENCE, collecting).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Refusal::too_large(limit))
+pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let reading = async {
+        let mut kept = BytesMut::new();
+        let mut length = 0usize;
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|_| Refusal::bad("the request's body did not arrive whole"))?;
+            // Trailers say nothing here.
+            let Ok(data) = frame.into_data() else { continue };
+            length = length.saturating_add(data.len());
+            if length <= limit {
+                kept.extend_from_slice(&data);
+            } else if length > limit + THROWN_AWAY {
+                break;
+            } else {
+                kept = BytesMut::new();
+            }
         }
-        Ok(Err(_)) => Err(Refusal::bad("the request's body did not arrive whole")),
-        Err(_) => Err(Refusal::slow_body()),
-    }
+        if length > limit { Err(Refusal::too_large(limit)) } else { Ok(kept.freeze()) }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(Refusal::slow_body()))
 }

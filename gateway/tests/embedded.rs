@@ -1,0 +1,110 @@
+//! A gateway inside a program: it leaves nothing behind, whatever runtime the program has.
+
+mod support;
+
+use serde_json::json;
+use support::{Api, holders};
+use vtrix_gateway::{Backend, Gateway, GatewayError, Mode};
+
+#[tokio::test(flavor = "current_thread")]
+async fn shutting_down_leaves_nothing() {
+    let gateway = Gateway::builder().start().await.expect("starts");
+    let dir = gateway.data_dir().to_owned();
+    assert!(gateway.url().starts_with("http://127.0.0.1:"));
+    assert!(!format!("{gateway:?}").contains(gateway.token()));
+    let api = Api::of(&gateway);
+    let id = api.active(json!({"user_id": "u"})).await;
+    api.connect(&id).await.call("exec", json!({"command": "sleep 1000", "detached": true})).await;
+    assert!(!holders(&dir).is_empty());
+    gateway.shutdown().await.expect("ends");
+    assert_eq!(holders(&dir), Vec::<u32>::new());
+    assert!(!dir.exists());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn dropping_leaves_nothing() {
+    let gateway = Gateway::builder().start().await.expect("starts");
+    let dir = gateway.data_dir().to_owned();
+    Api::of(&gateway).active(json!({"user_id": "u"})).await;
+    drop(gateway);
+    assert_eq!(holders(&dir), Vec::<u32>::new());
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_program_without_a_runtime_can_have_one() {
+    let gateway = Gateway::builder().start_blocking().expect("starts");
+    let dir = gateway.data_dir().to_owned();
+    gateway.shutdown_blocking().expect("ends");
+    assert!(!dir.exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_was_given_stays_and_its_sandboxes_do_not() {
+    let root = tempfile::tempdir().expect("a directory");
+    for _ in 0..2 {
+        let gateway = Gateway::builder().data_dir(root.path()).start().await.expect("starts");
+        let api = Api::of(&gateway);
+        assert_eq!(api.get(support::PLURAL).await.data()["pagination"]["total"], 0);
+        let id = api.active(json!({"user_id": "u"})).await;
+        assert!(root.path().join("sandboxes").join(&id).exists());
+        let second = Gateway::builder().data_dir(root.path()).start().await;
+        assert!(matches!(second, Err(GatewayError::InUse { .. })), "{second:?}");
+        gateway.shutdown().await.expect("ends");
+        assert_eq!(std::fs::read_dir(root.path().join("sandboxes")).expect("there").count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_long_path_is_fine() {
+    let root = tempfile::tempdir().expect("a directory");
+    let deep = root.path().join("d".repeat(120)).join("e".repeat(60));
+    let gateway = Gateway::builder().data_dir(&deep).start().await.expect("starts");
+    let api = Api::of(&gateway);
+    let id = api.active(json!({"user_id": "u"})).await;
+    assert_eq!(api.connect(&id).await.run("echo deep").await, "deep\n");
+    gateway.shutdown().await.expect("ends");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused() {
+    let refused = |builder: vtrix_gateway::GatewayBuilder| async {
+        let error = builder.start().await.expect_err("refused");
+        assert!(matches!(error, GatewayError::Config(_)), "{error}");
+        error.to_string()
+    };
+    let builder = Gateway::builder;
+    assert!(refused(builder().max_sandboxes(0)).await.starts_with("max_sandboxes"));
+    assert!(refused(builder().token("")).await.starts_with("token"));
+    assert!(refused(builder().token("a b")).await.starts_with("token"));
+    assert!(
+        refused(builder().default_ttl(std::time::Duration::ZERO)).await.starts_with("default_ttl")
+    );
+    assert!(refused(builder().image("x", "/nonexistent")).await.starts_with("image x"));
+    assert!(refused(builder().image("", "/")).await.starts_with("image"));
+    assert!(refused(builder().expose("relative")).await.starts_with("expose"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("listens");
+    let error = builder().listen(taken.local_addr().expect("an address")).start().await;
+    assert!(matches!(error, Err(GatewayError::Listen { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn without_isolation_it_says_so_and_works() {
+    let (gateway, api) = support::embedded_with(|builder| builder.backend(Backend::Process)).await;
+    assert_eq!(gateway.mode(), Mode::Process);
+    let dir = gateway.data_dir().to_owned();
+    let id = api.active(json!({"user_id": "u"})).await;
+    let mut socket = api.connect(&id).await;
+    assert_eq!(socket.run("echo kept > file; cat file").await, "kept\n");
+    socket
+        .call("exec", json!({"command": "setsid sleep 1000 & sleep 1000", "detached": true}))
+        .await;
+    api.act(&id, "stop").await.data();
+    api.until(&id, "stopped").await;
+    assert_eq!(holders(&dir), Vec::<u32>::new());
+    api.act(&id, "start").await.data();
+    api.until(&id, "active").await;
+    assert_eq!(api.connect(&id).await.run("cat file").await, "kept\n");
+    gateway.shutdown().await.expect("ends");
+    assert!(!dir.exists());
+}
