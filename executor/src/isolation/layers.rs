@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, chownat, flock, fstat, mkdirat, openat,
-    statat,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
@@ -126,7 +126,35 @@ fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
         if mkdir(files, &upper, mode)? && key == "usr" && plan.premade {
             premake(files, &upper, plan)?;
         }
-        mkdir(files, &format!("work/{key}"), 0o700)?;
+        if !mkdir(files, &format!("work/{key}"), 0o700)? {
+            forget_last_mount(files, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes away the mark by which a volatile overlay refuses to be mounted again: what was written
+/// before is kept all the same. Only overlay and this ever write there.
+fn forget_last_mount(files: BorrowedFd<'_>, key: &str) -> Result<(), Errno> {
+    let work = format!("work/{key}/work");
+    let (incompat, volatile) = (format!("{work}/incompat"), format!("{work}/incompat/volatile"));
+    // Overlay gives its directories no mode at all.
+    for directory in [&work, &incompat, &volatile] {
+        match rustix::fs::chmodat(files, directory, Mode::RWXU, AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    let dirty = format!("{volatile}/dirty");
+    let directory = AtFlags::REMOVEDIR;
+    for (path, flags) in
+        [(&dirty, AtFlags::empty()), (&volatile, directory), (&incompat, directory)]
+    {
+        match unlinkat(files, path, flags) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
     }
     Ok(())
 }

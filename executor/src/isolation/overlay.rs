@@ -12,9 +12,23 @@ use rustix::io::Errno;
 use super::layers::INERT;
 use super::mounts::new_filesystem;
 
-/// Makes the overlay of `lower` (one path or several, separated by colons) and the upper and work
-/// directories of the name `key` below `files`.
-pub(crate) fn new(lower: &str, files: &str, key: &str, userns: bool) -> Result<OwnedFd, Errno> {
+/// The parts of an overlay.
+pub(crate) struct Overlay<'a> {
+    /// One path or several, separated by colons.
+    pub(crate) lower: &'a str,
+    /// The directory that holds `upper` and `work`.
+    pub(crate) files: &'a str,
+    /// The name in both.
+    pub(crate) key: &'a str,
+    /// Whether what is synced must be on the disk.
+    pub(crate) durable: bool,
+    /// Whether the caller is in a user namespace of its own.
+    pub(crate) userns: bool,
+}
+
+/// Makes an overlay that is mounted nowhere yet.
+pub(crate) fn new(overlay: &Overlay<'_>) -> Result<OwnedFd, Errno> {
+    let Overlay { lower, files, key, durable, userns } = *overlay;
     let upper = format!("{files}/upper/{key}");
     let work = format!("{files}/work/{key}");
     let mut settings = vec![
@@ -25,6 +39,9 @@ pub(crate) fn new(lower: &str, files: &str, key: &str, userns: bool) -> Result<O
         ("index", Some("off")),
         ("xino", Some("off")),
     ];
+    if !durable {
+        settings.push(("volatile", None));
+    }
     if userns {
         settings.push(("userxattr", None));
     } else {

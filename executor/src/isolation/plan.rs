@@ -48,10 +48,22 @@ pub(crate) struct Layer {
     pub(crate) lower: PathBuf,
 }
 
+/// Programs and their settings: what is written there needs not outlive a crash of the machine.
+const SYSTEM: [&str; 9] =
+    ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "etc"];
+
 impl Layer {
     pub(crate) fn new(at: impl Into<String>, lower: PathBuf) -> Self {
         let at = at.into();
         Self { key: at.replace('/', "-"), at, lower }
+    }
+
+    /// Whether what is synced there must be on the disk. Where it need not be, the overlay is
+    /// `volatile`: otherwise each one syncs the whole file system of the host when it goes, and a
+    /// sandbox would take seconds to end on a busy machine.
+    pub(crate) fn durable(&self) -> bool {
+        let first = self.at.split('/').next().unwrap_or_default();
+        !SYSTEM.contains(&first) && !PACKAGES.contains(&self.at.as_str())
     }
 }
 

@@ -13,12 +13,15 @@ use rustix::process::{fchdir, pivot_root};
 
 use super::layers::{INERT, Trees};
 use super::mounts::{attach, clone_tree, new_filesystem, set_attributes};
+use super::overlay::Overlay;
 use super::plan::Plan;
 use super::step::{Step, StepError};
 use super::{dev, etc, expose, overlay, proc};
 
 /// Where the parts wait that overlays are made of.
 const STAGE: &str = ".stage";
+/// The sandbox's own directories there.
+const STAGED_FILES: &str = ".stage/fs";
 
 /// What differs between the modes.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +54,7 @@ pub(crate) fn build(
     }
     for (name, _) in &plan.own {
         let step = || format!("mount /{name}");
-        let tree = clone_tree(root, format!("{STAGE}/fs/{name}")).step(step())?;
+        let tree = clone_tree(root, format!("{STAGED_FILES}/{name}")).step(step())?;
         place(root, name, &tree).step(step())?;
     }
     etc_overlay(root, plan, kind)?;
@@ -115,7 +118,14 @@ fn etc_overlay(root: BorrowedFd<'_>, plan: &Plan, kind: Kind) -> Result<(), Step
     } else {
         format!("{STAGE}/etc")
     };
-    let made = overlay::new(&lower, &format!("{STAGE}/fs"), "etc", kind.userns).step(step)?;
+    let made = overlay::new(&Overlay {
+        lower: &lower,
+        files: STAGED_FILES,
+        key: "etc",
+        durable: false,
+        userns: kind.userns,
+    })
+    .step(step)?;
     place(root, "etc", &made).step(step)
 }
 
@@ -137,7 +147,14 @@ fn layer_overlay(
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if nested => return Ok(()),
         Err(errno) => return Err(errno).step(step()),
     };
-    let made = overlay::new(lower, &format!("{STAGE}/fs"), &layer.key, kind.userns).step(step())?;
+    let made = overlay::new(&Overlay {
+        lower,
+        files: STAGED_FILES,
+        key: &layer.key,
+        durable: layer.durable(),
+        userns: kind.userns,
+    })
+    .step(step())?;
     attach(&made, place.as_fd(), "").step(step())
 }
 

@@ -66,8 +66,10 @@ impl Drop for DataDir {
     fn drop(&mut self) {
         // Overlay's own directories have no mode at all, which stops an ordinary user.
         for entry in fs::read_dir(self.file("work")).into_iter().flatten().flatten() {
-            let work = entry.path().join("work");
-            let _ = fs::set_permissions(work, fs::Permissions::from_mode(0o700));
+            for part in ["work", "work/incompat", "work/incompat/volatile"] {
+                let open = fs::Permissions::from_mode(0o700);
+                let _ = fs::set_permissions(entry.path().join(part), open);
+            }
         }
         let removed = fs::remove_dir_all(&self.path);
         if !std::thread::panicking() {
