@@ -21,6 +21,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use crate::contract::{AgentConfig, Report};
 use crate::process::reaper::{self, Children};
 use crate::process::registry::{Limits, Registry};
+use crate::process::spawn;
 use crate::rpc::connection;
 use crate::state::Sandbox;
 use crate::watch::watch;
@@ -114,6 +115,7 @@ fn run(listener: OwnedFd, config: AgentConfig, context: AgentContext) -> io::Res
     // Before any thread is started: threads inherit the mask.
     reaper::prepare_signals()?;
     raise_descriptor_limit();
+    spawn::keep_descriptors_to_ourselves();
     // Where the agent is not PID 1, orphans are its children all the same.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let runtime = Builder::new_current_thread()

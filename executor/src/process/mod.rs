@@ -9,6 +9,6 @@ pub(crate) mod reaper;
 pub(crate) mod registry;
 pub(crate) mod replay;
 mod run;
-mod spawn;
+pub(crate) mod spawn;
 pub(crate) mod stdin;
 pub(crate) mod text;

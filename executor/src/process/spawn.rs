@@ -72,6 +72,15 @@ pub(crate) fn start(start: &Start<'_>) -> io::Result<Started> {
     Ok(Started { pid, stdin, stdout, stderr })
 }
 
+/// Sees to it that no descriptor that this process was started with reaches a command. Those that
+/// the agent opens itself are never inheritable.
+pub(crate) fn keep_descriptors_to_ourselves() {
+    const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2;
+    // SAFETY: sets a flag on open descriptors; none is opened or closed. Older kernels refuse,
+    // and then the caller's own care must do.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC) };
+}
+
 fn pipe_read_by_us() -> io::Result<(OwnedFd, OwnedFd)> {
     let (ours, theirs) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     nonblocking(&ours)?;
