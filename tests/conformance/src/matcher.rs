@@ -74,6 +74,7 @@ fn special(name: &str, wanted: &Json, actual: &Value, place: &str) -> Result<(),
     let bytes = || actual.as_bytes().ok_or_else(|| format!("{place}: {} is no text", show(actual)));
     let needle = || generate(wanted).map_err(|error| format!("{place}: {error}"));
     let number = || wanted.as_f64().unwrap_or(f64::NAN);
+    let count = || wanted.as_u64().map(|count| count as usize);
     let length =
         || length(actual).ok_or_else(|| format!("{place}: {} has no length", show(actual)));
     let of_number = |holds: fn(f64, f64) -> bool| match actual {
@@ -88,10 +89,10 @@ fn special(name: &str, wanted: &Json, actual: &Value, place: &str) -> Result<(),
         "$starts" => bytes()?.starts_with(&needle()?),
         "$ends" => bytes()?.ends_with(&needle()?),
         "$bytes" => return same_bytes(&needle()?, bytes()?, place),
-        "$length" => length()? as f64 == number(),
-        "$min_length" => length()? as f64 >= number(),
-        "$max_length" => length()? as f64 <= number(),
-        "$lines" => bytes()?.iter().filter(|byte| **byte == b'\n').count() as f64 == number(),
+        "$length" => Some(length()?) == count(),
+        "$min_length" => Some(length()?) >= count(),
+        "$max_length" => count().is_some_and(|most| length().is_ok_and(|length| length <= most)),
+        "$lines" => Some(bytes()?.split(|byte| *byte == b'\n').count() - 1) == count(),
         "$min" => of_number(|found, limit| found >= limit)?,
         "$max" => of_number(|found, limit| found <= limit)?,
         "$matches" => pattern(wanted.as_str().unwrap_or_default(), bytes()?),

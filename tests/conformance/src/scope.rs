@@ -27,6 +27,7 @@ impl Scope {
     }
 
     /// The same scope with a loop's variable set.
+    #[must_use]
     pub fn with_loop(&self, variable: &str, value: &str) -> Self {
         let mut inner = self.clone();
         inner.loops.insert(variable.to_owned(), value.to_owned());

@@ -91,12 +91,14 @@ impl From<i32> for Value {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "every number of a scenario is far below 2^52")]
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Number(number as f64)
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "every number of a scenario is far below 2^52")]
 impl From<u64> for Value {
     fn from(number: u64) -> Self {
         Self::Number(number as f64)
@@ -105,7 +107,7 @@ impl From<u64> for Value {
 
 impl From<usize> for Value {
     fn from(number: usize) -> Self {
-        Self::Number(number as f64)
+        Self::from(number as u64)
     }
 }
 

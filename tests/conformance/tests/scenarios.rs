@@ -13,7 +13,6 @@ const PROVEN_ELSEWHERE: &[(&str, &str)] = &[
     ("cancelled", "each language has its own way to cancel; scenarios look at what is left"),
     ("rate_limited", "tests/harness: a gateway with room for one sandbox"),
     ("busy", "executor: more calls than one connection may have"),
-    ("connect_timeout", "tests/harness: a peer that never answers an upgrade"),
     ("protocol", "tests/harness: hostile peers"),
     ("unavailable", "tests/harness: a proxy's page in place of an answer"),
     ("not_resumable", "belongs to the session extension"),
