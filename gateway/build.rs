@@ -49,22 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-env-changed={name}");
     }
     let out = PathBuf::from(env::var("OUT_DIR")?).join("vtrix-executor.zst");
-    let absent = match absent()? {
-        Some(why) => {
-            fs::write(&out, [])?;
-            why
-        }
-        None => {
-            let binary = match env::var_os(PREBUILT) {
-                Some(path) => PathBuf::from(path),
-                None => build()?,
-            };
-            println!("cargo::rerun-if-changed={}", binary.display());
-            let bytes =
-                fs::read(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
-            fs::write(&out, zstd::encode_all(bytes.as_slice(), LEVEL)?)?;
-            ""
-        }
+    let absent = if let Some(why) = absent()? {
+        fs::write(&out, [])?;
+        why
+    } else {
+        let binary = env::var_os(PREBUILT).map_or_else(build, |path| Ok(PathBuf::from(path)))?;
+        println!("cargo::rerun-if-changed={}", binary.display());
+        let bytes = fs::read(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
+        fs::write(&out, zstd::encode_all(bytes.as_slice(), LEVEL)?)?;
+        ""
     };
     println!("cargo::rustc-env=VTRIX_EXECUTOR_IMAGE={}", out.display());
     println!("cargo::rustc-env=VTRIX_EXECUTOR_ABSENT={absent}");

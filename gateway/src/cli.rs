@@ -180,20 +180,24 @@ async fn run(config: Config) -> Result<(), GatewayError> {
     let process_backend = config.backend == Backend::Process;
     let server = Server::open(config).await?;
     let facts = server.facts();
-    let mut text = format!("isolation: {}", facts.mode);
-    if process_backend {
-        text.push_str(" (NONE: commands run as this user, beside this user's files)");
-    } else if !facts.failed.is_empty() {
-        text.push_str(&format!(" ({})", backend::explain(&facts.failed)));
-    }
-    text.push_str(&format!("\ndata directory: {}\n", facts.data_dir.display()));
+    let mut lines = vec![if process_backend {
+        format!(
+            "isolation: {} (NONE: commands run as this user, beside this user's files)",
+            facts.mode
+        )
+    } else if facts.failed.is_empty() {
+        format!("isolation: {}", facts.mode)
+    } else {
+        format!("isolation: {} ({})", facts.mode, backend::explain(&facts.failed))
+    }];
+    lines.push(format!("data directory: {}", facts.data_dir.display()));
     if facts.token_is_new {
-        text.push_str(&format!("token: {}\n", facts.token));
+        lines.push(format!("token: {}", facts.token));
     }
-    text.push_str(&format!("listening on {}\n", facts.url));
+    lines.push(format!("listening on {}\n", facts.url));
     let mut stdout = std::io::stdout().lock();
     // Who started the gateway may have closed its standard output; that is no reason not to serve.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(lines.join("\n").as_bytes()).and_then(|()| stdout.flush());
     drop(stdout);
     server
         .serve(async move {
@@ -227,10 +231,10 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!(duration("12h"), Ok(Duration::from_secs(43_200)));
+        assert_eq!(duration("12h"), Ok(Duration::from_hours(12)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(duration("7d"), Ok(Duration::from_hours(168)));
         for text in ["", "12", "h", "-1s", "1w", "1e400s", "NaNs", "12 hours"] {
             assert!(duration(text).is_err(), "{text}");
         }

@@ -14,13 +14,13 @@ use crate::error::GatewayError;
 /// Name of the image that is the host's own tree.
 pub(crate) const DEFAULT_IMAGE: &str = "default";
 /// What deployed services give a sandbox that asks for nothing.
-pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(12 * 3600);
+pub(crate) const DEFAULT_TTL: Duration = Duration::from_hours(12);
 /// A sandbox idles at well under a megabyte; this bounds directories and processes, not memory.
 pub(crate) const DEFAULT_MAX_SANDBOXES: usize = 256;
 /// Each sandbox has 65,536 user ids of its own from `ID_FIRST`; so many fit below 2^32.
 pub(crate) const MOST_SANDBOXES: usize = 32_767;
 /// Longest lifetime: ten years. Past it a number is a mistake, and arithmetic stays exact.
-pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+pub(crate) const LONGEST_TTL: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// How sandboxes are kept apart from the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

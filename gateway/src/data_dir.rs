@@ -70,7 +70,12 @@ impl DataDir {
         }
         let mut random = [0; TOKEN_BYTES];
         getrandom::fill(&mut random).map_err(|error| at(&path, io::Error::other(error)))?;
-        let token = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let token = random.iter().fold(String::new(), |mut token, byte| {
+            for digit in [byte >> 4, byte & 15] {
+                token.extend(char::from_digit(digit.into(), 16));
+            }
+            token
+        });
         let partial = self.path.join(format!("{TOKEN}.partial"));
         let write = || -> io::Result<()> {
             let mut file = OpenOptions::new()

@@ -28,7 +28,7 @@ pub(crate) async fn expire(registry: Arc<Registry>) {
                 continue;
             }
             if record.expire_at > now {
-                next = next.min(record.expire_at.from_now(now));
+                next = next.min(record.expire_at.away_at(now));
                 continue;
             }
             tracing::info!(sandbox = sandbox.id, "its time is up");

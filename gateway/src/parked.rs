@@ -28,7 +28,7 @@ use crate::registry::{Registry, Sandbox};
 /// As often as the executor pings.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Answers that a client does not read wait no longer than this.
-const BLOCKED: Duration = Duration::from_secs(60);
+const BLOCKED: Duration = Duration::from_mins(1);
 /// For the closing handshake.
 const CLOSING: Duration = Duration::from_secs(2);
 /// Between tries to reach an executor that should be there.
@@ -99,8 +99,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => heard = true,
             },
-            changed = changes.changed() => {
-                if changed.is_err() {
+            outcome = changes.changed() => {
+                if outcome.is_err() {
                     return Some("the sandbox was deleted");
                 }
             }

@@ -21,9 +21,9 @@ const MOST_PAYLOADS: usize = 64;
 /// Variables of one call, as many as a full environment plausibly has.
 const MOST_VARIABLES: usize = 4096;
 /// Seconds that a command may take if its payload does not say: clients wait 180 for a create.
-const DEFAULT_TIMEOUT: u64 = 120;
+const DEFAULT_TIMEOUT: u32 = 120;
 /// Seconds that a command may take at most, so that no sandbox is creating forever.
-const LONGEST_TIMEOUT: u64 = 3600;
+const LONGEST_TIMEOUT: u32 = 3600;
 /// Beyond a command's own limit, for the killing of it and the answer.
 const ANSWER_GRACE: Duration = Duration::from_secs(10);
 /// Setting variables is a map insert.
@@ -121,7 +121,7 @@ fn check_exec(body: Option<&Value>, field: &str) -> Result<(), Refusal> {
     match body.get("timeout") {
         None | Some(Value::Null) => {}
         Some(Value::Number(n))
-            if n.as_f64().is_some_and(|n| (0.0..=LONGEST_TIMEOUT as f64).contains(&n)) => {}
+            if n.as_f64().is_some_and(|n| (0.0..=f64::from(LONGEST_TIMEOUT)).contains(&n)) => {}
         Some(_) => {
             return Err(Refusal::field(
                 &format!("{field}.timeout"),
@@ -151,7 +151,7 @@ pub(crate) async fn apply(control: &mut Control, payloads: &[Payload]) -> Result
 async fn exec(control: &mut Control, payload: &Payload) -> Result<(), String> {
     let body = payload.body.as_ref().unwrap_or(&Value::Null);
     let asked = body.get("timeout").and_then(Value::as_f64).filter(|seconds| *seconds > 0.0);
-    let timeout = asked.unwrap_or(DEFAULT_TIMEOUT as f64);
+    let timeout = asked.unwrap_or(f64::from(DEFAULT_TIMEOUT));
     let mut params = json!({ "command": body.get("command"), "timeout": timeout });
     if let Some(dir) = body.get("working_dir").filter(|dir| dir.is_string()) {
         params["working_dir"] = dir.clone();

@@ -20,21 +20,20 @@ impl Registry {
     /// Counts sandboxes of every project.
     pub(crate) fn pool_status(&self) -> PoolStatus {
         let statuses: Vec<Status> = self.all().iter().map(|sandbox| sandbox.status()).collect();
-        let count = |wanted: &[Status]| {
-            statuses.iter().filter(|status| wanted.contains(status)).count() as u64
-        };
-        let (total, max_total) = (statuses.len() as u64, self.config.max_sandboxes as u64);
+        let count =
+            |wanted: &[Status]| statuses.iter().filter(|status| wanted.contains(status)).count();
+        let (total, max_total) = (statuses.len(), self.config.max_sandboxes);
         let totals = self.totals().clone();
         PoolStatus {
-            total,
+            total: total as u64,
             warm: 0,
-            active: count(&[Status::Active, Status::Configuring]),
-            creating: count(&[Status::Creating, Status::Starting]),
-            deleting: count(&[Status::Destroying]),
+            active: count(&[Status::Active, Status::Configuring]) as u64,
+            creating: count(&[Status::Creating, Status::Starting]) as u64,
+            deleting: count(&[Status::Destroying]) as u64,
             deleted: totals.deleted,
             warm_pool_size: 0,
-            max_total,
-            utilization: total as f64 / max_total as f64,
+            max_total: max_total as u64,
+            utilization: ratio(total, max_total),
             warm_ratio: 0.0,
             healthy: true,
             health_message: None,
@@ -75,4 +74,10 @@ impl Registry {
         self.totals().rolling = Some(status.clone());
         Ok(status)
     }
+}
+
+/// Both are bounded far below what an `f64` holds exactly.
+fn ratio(part: usize, whole: usize) -> f64 {
+    let exact = |count| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    exact(part) / exact(whole)
 }

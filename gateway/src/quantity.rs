@@ -45,12 +45,17 @@ impl Quantity {
         }
         let mantissa: u128 = digits.parse().map_err(|_| TOO_LARGE)?;
         // The value is mantissa * 2^shift * 10^power billionths.
-        let power = scale.power + 9 - fraction.len() as i32;
+        // The text's length bounds the fraction's.
+        let power = scale.power + 9 - i16::try_from(fraction.len()).map_err(|_| GRAMMAR)?;
         let value = mantissa.checked_mul(1 << scale.shift).ok_or(TOO_LARGE)?;
         let value = if power >= 0 {
-            10u128.checked_pow(power.unsigned_abs()).and_then(|ten| value.checked_mul(ten))
+            10u128.checked_pow(power.unsigned_abs().into()).and_then(|ten| value.checked_mul(ten))
         } else {
-            Some(10u128.checked_pow(power.unsigned_abs()).map_or(1, |ten| value.div_ceil(ten)))
+            Some(
+                10u128
+                    .checked_pow(power.unsigned_abs().into())
+                    .map_or(1, |ten| value.div_ceil(ten)),
+            )
         };
         match value {
             Some(value) if value <= MOST => Ok(Self(value)),
@@ -61,7 +66,7 @@ impl Quantity {
 
 struct Scale {
     shift: u32,
-    power: i32,
+    power: i16,
 }
 
 impl Scale {

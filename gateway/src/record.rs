@@ -49,7 +49,7 @@ impl Timestamp {
     }
 
     /// How far away `self` is at `now`; zero once it is past.
-    pub(crate) fn from_now(self, now: Self) -> Duration {
+    pub(crate) fn away_at(self, now: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or(0))
     }
 
@@ -146,6 +146,6 @@ mod tests {
     fn the_far_end_of_time_stays() {
         let end = Timestamp(i64::MAX);
         assert_eq!(end.plus(Duration::from_secs(1)), end);
-        assert_eq!(Timestamp(0).from_now(end), Duration::ZERO);
+        assert_eq!(Timestamp(0).away_at(end), Duration::ZERO);
     }
 }

@@ -191,7 +191,12 @@ impl Registry {
         if census.slots.len() >= most {
             return Err(Refusal::full(most));
         }
-        let slot = (0..).find(|slot| !census.slots.contains(slot)).unwrap_or_default();
+        let slots = 0..u32::try_from(most).unwrap_or(u32::MAX);
+        // Fewer are taken than there are.
+        let slot = slots
+            .into_iter()
+            .find(|slot| !census.slots.contains(slot))
+            .ok_or_else(|| Refusal::full(most))?;
         census.slots.insert(slot);
         Ok(Place { registry: self, slot, filled: false })
     }

@@ -178,11 +178,11 @@ async fn finish(
     let ended = tokio::time::timeout(JOBS, jobs.wait_for(|count| *count == 0)).await.is_ok();
     if !registry.config.embedded {
         registry.write_activity().await;
+        registry.store.close().await;
         return Ok(());
     }
     let left: Vec<String> = registry.all().iter().map(|sandbox| sandbox.id.clone()).collect();
-    drop(jobs);
-    drop(registry);
+    registry.store.close().await;
     if !ended || !left.is_empty() {
         return Err(GatewayError::Shutdown(format!("not everything ended: {}", left.join(", "))));
     }

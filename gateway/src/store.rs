@@ -41,7 +41,6 @@ const BATCH: usize = 64;
 pub(crate) struct StoreError(Arc<str>);
 
 impl StoreError {
-    #[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
     fn new(error: impl Into<redb::Error>) -> Self {
         Self(error.into().to_string().into())
     }
@@ -78,16 +77,17 @@ pub(crate) struct Loaded {
     pub(crate) totals: Totals,
 }
 
-struct Job {
-    changes: Vec<Change>,
-    done: oneshot::Sender<Result<(), StoreError>>,
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+enum Job {
+    Write(Vec<Change>, Answer<()>),
+    Payloads(String, Answer<Vec<Payload>>),
+    Close(oneshot::Sender<()>),
 }
 
-/// The database. Clones share it; the last one dropped lets the writer end.
-#[derive(Clone)]
+/// The way to the thread that has the database open.
 pub(crate) struct Store {
     jobs: mpsc::Sender<Job>,
-    database: Arc<Database>,
 }
 
 impl Store {
@@ -119,42 +119,39 @@ impl Store {
                 path.display()
             )));
         }
-        let database = Arc::new(database);
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Arc::clone(&database);
         std::thread::Builder::new()
             .name("vtrix-store".into())
-            .spawn(move || write_all(&writer, queue, durable))
+            .spawn(move || work(database, queue, durable))
             .map_err(|source| GatewayError::Io { what: "starting a thread", source })?;
-        Ok((Self { jobs, database }, loaded.0))
+        Ok((Self { jobs }, loaded.0))
     }
 
     /// Writes `changes` together. Returns once they are durable; dropping the future does not take
     /// them back.
     pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let (done, written) = oneshot::channel();
-        let ended = || StoreError("the store has ended".into());
-        self.jobs.send(Job { changes, done }).await.map_err(|_| ended())?;
-        written.await.map_err(|_| ended())?
+        self.ask(|answer| Job::Write(changes, answer)).await
     }
 
     /// Reads what is applied to the sandbox `id` at each start.
     pub(crate) async fn payloads(&self, id: &str) -> Result<Vec<Payload>, StoreError> {
-        let (database, id) = (Arc::clone(&self.database), id.to_owned());
-        let read = move || {
-            let table = database
-                .begin_read()
-                .map_err(StoreError::new)?
-                .open_table(PAYLOADS)
-                .map_err(StoreError::new)?;
-            match table.get(id.as_str()).map_err(StoreError::new)? {
-                Some(bytes) => decode(bytes.value()),
-                None => Ok(Vec::new()),
-            }
-        };
-        tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|_| Err(StoreError("a read panicked".into())))
+        self.ask(|answer| Job::Payloads(id.to_owned(), answer)).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+        let ended = || StoreError("the store has ended".into());
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Closes the database: when this returns another gateway can open it. What is asked
+    /// afterwards fails.
+    pub(crate) async fn close(&self) {
+        let (closed, on_closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(closed)).await.is_ok() {
+            let _ = on_closed.await;
+        }
     }
 }
 
@@ -200,22 +197,57 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
         .map_err(|error| StoreError(format!("a record does not read: {error}").into()))
 }
 
-fn write_all(database: &Database, mut queue: mpsc::Receiver<Job>, durable: bool) {
-    let mut batch = Vec::new();
-    while let Some(first) = queue.blocking_recv() {
-        batch.push(first);
-        while batch.len() < BATCH {
-            let Ok(job) = queue.try_recv() else { break };
-            batch.push(job);
-        }
-        let outcome = write_batch(database, &batch, durable);
-        for job in batch.drain(..) {
-            let _ = job.done.send(outcome.clone());
+fn work(database: Database, mut queue: mpsc::Receiver<Job>, durable: bool) {
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+        match job {
+            Job::Write(changes, answer) => {
+                let mut batch = vec![changes];
+                let mut answers = vec![answer];
+                while batch.len() < BATCH {
+                    match queue.try_recv() {
+                        Ok(Job::Write(changes, answer)) => {
+                            batch.push(changes);
+                            answers.push(answer);
+                        }
+                        Ok(other) => {
+                            next = Some(other);
+                            break;
+                        }
+                        Err(_) => break,
+                    }
+                }
+                let outcome = write_batch(&database, &batch, durable);
+                for answer in answers {
+                    let _ = answer.send(outcome.clone());
+                }
+            }
+            Job::Payloads(id, answer) => {
+                let _ = answer.send(read_payloads(&database, &id));
+            }
+            Job::Close(closed) => {
+                drop((database, queue));
+                let _ = closed.send(());
+                return;
+            }
         }
     }
 }
 
-fn write_batch(database: &Database, batch: &[Job], durable: bool) -> Result<(), StoreError> {
+fn read_payloads(database: &Database, id: &str) -> Result<Vec<Payload>, StoreError> {
+    let read = database.begin_read().map_err(StoreError::new)?;
+    let table = read.open_table(PAYLOADS).map_err(StoreError::new)?;
+    match table.get(id).map_err(StoreError::new)? {
+        Some(bytes) => decode(bytes.value()),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn write_batch(
+    database: &Database,
+    batch: &[Vec<Change>],
+    durable: bool,
+) -> Result<(), StoreError> {
     let mut write = database.begin_write().map_err(StoreError::new)?;
     if !durable {
         write.set_durability(Durability::None).map_err(StoreError::new)?;
@@ -225,7 +257,7 @@ fn write_batch(database: &Database, batch: &[Job], durable: bool) -> Result<(), 
         let mut payloads = write.open_table(PAYLOADS).map_err(StoreError::new)?;
         let mut counters = write.open_table(COUNTERS).map_err(StoreError::new)?;
         let mut documents = write.open_table(DOCUMENTS).map_err(StoreError::new)?;
-        for change in batch.iter().flat_map(|job| &job.changes) {
+        for change in batch.iter().flatten() {
             match change {
                 Change::Put(record) => {
                     let bytes = encode(record)?;

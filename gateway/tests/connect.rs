@@ -161,7 +161,7 @@ async fn the_plain_wire_has_no_addition() {
         match frame["method"].as_str() {
             Some("exec.start") => assert_eq!(keys(&frame["params"]).unwrap_or_default(), ["id"]),
             Some("exec.stdout") => {
-                assert_eq!(keys(&frame["params"]).unwrap_or_default(), ["data", "id"])
+                assert_eq!(keys(&frame["params"]).unwrap_or_default(), ["data", "id"]);
             }
             _ if frame["id"] == call => {
                 assert_eq!(

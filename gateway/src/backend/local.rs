@@ -36,8 +36,6 @@ const SETUP: Duration = Duration::from_secs(20);
 /// From SIGKILL to the end of all processes and control groups.
 const KILLED: Duration = Duration::from_secs(10);
 const LOG: &str = "executor.log";
-/// What an executor holds open and locked in its sandbox's directory as long as it lives.
-const FILES_LOCK: &str = "fs.lock";
 
 /// How to find an executor again: its PID 1, and the process that waits for it and tidies up.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -158,9 +156,9 @@ impl Local {
     }
 
     /// Executors of `name` in this very directory, by whichever gateway they were started: they
-    /// hold its lock.
+    /// and nobody else have its log open.
     fn strays(&self, name: &str) -> Vec<Process> {
-        reap::holders(&self.dir(name).join(FILES_LOCK))
+        reap::holders(&self.dir(name).join(LOG))
     }
 
     async fn end_by_force(&self, name: &str, known: Option<Process>) -> Result<(), BackendError> {

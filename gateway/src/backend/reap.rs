@@ -74,7 +74,7 @@ impl Process {
 
     /// Ends it by force. One that has ended is fine.
     pub(super) fn kill(&self) {
-        let _ = pidfd_send_signal(&*self.pidfd.get_ref(), Signal::KILL);
+        let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
     }
 }
 

@@ -147,7 +147,7 @@ mod tests {
         symlink("/", top.join("slash")).expect("a link");
         let work = top.join("fs/work/usr/work");
         std::fs::create_dir_all(work.join("inner/deeper")).expect("directories");
-        std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0)).expect("a mode");
+        std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0o000)).expect("a mode");
         remove_tree(root.path(), "box").expect("removed");
         assert!(!top.exists());
         assert!(outside.join("kept").exists());

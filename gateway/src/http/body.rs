@@ -17,7 +17,7 @@ pub(super) const LARGE: usize = 32 * 1024 * 1024;
 pub(super) const SMALL: usize = 64 * 1024;
 /// For the whole body: 32 MiB at 4 Mbit/s, and a bound on how long a connection is held without
 /// an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What is thrown away past the limit.
 const THROWN_AWAY: usize = 64 * 1024 * 1024;
 

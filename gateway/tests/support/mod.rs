@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use vtrix_gateway::{Gateway, GatewayBuilder};
 
 /// For anything that takes milliseconds on an idle machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const SINGULAR: &str = "/api/v1/sandbox";
 pub(crate) const PLURAL: &str = "/api/v1/sandboxes";
 
@@ -193,13 +193,13 @@ impl Api {
         }
         let shaking = tokio_tungstenite::client_async(request, stream);
         let (socket, response) = tokio::time::timeout(PATIENCE, shaking).await.expect("in time")?;
-        Ok(Socket { socket, last: 0, headers: response.headers().clone() })
+        Ok(Socket { stream: socket, last: 0, headers: response.headers().clone() })
     }
 }
 
 /// A client of the data plane.
 pub(crate) struct Socket {
-    pub(crate) socket: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<TcpStream>,
     pub(crate) headers: http::HeaderMap,
     last: u64,
 }
@@ -214,7 +214,7 @@ impl Socket {
     pub(crate) async fn begin(&mut self, method: &str, params: Value) -> u64 {
         self.last += 1;
         let frame = json!({"jsonrpc": "2.0", "method": method, "params": params, "id": self.last});
-        self.socket.send(Message::text(frame.to_string())).await.expect("sends");
+        self.stream.send(Message::text(frame.to_string())).await.expect("sends");
         self.last
     }
 
@@ -231,7 +231,7 @@ impl Socket {
     pub(crate) async fn frame(&mut self) -> Result<Value, u16> {
         loop {
             let message =
-                tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
+                tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("in time");
             match message {
                 Some(Ok(Message::Text(text))) => {
                     return Ok(serde_json::from_str(&text).expect("JSON"));
