@@ -1,0 +1,259 @@
+//! The library's log, handed to a function of the caller's.
+//!
+//! Records go over a bounded queue to one thread of their own: a function that is slow loses
+//! records, which is said, and never slows the library. Nothing is logged until a function is set,
+//! and a record never holds a token, the value of a variable, or content of a file.
+
+use std::ffi::c_void;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{JoinHandle, ThreadId};
+
+use tracing::field::{Field, Visit};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, span};
+
+use crate::completion::{UserData, vtrix_drop_fn};
+use crate::error::{Failure, vtrix_error};
+use crate::fork::{ForkLock, pid};
+use crate::guard::guard;
+use crate::lane::become_callback_thread;
+use crate::status::{VTRIX_STATUS_CONFLICT, vtrix_status};
+use crate::text::vtrix_str;
+
+/// Nothing.
+pub const VTRIX_LOG_OFF: i32 = 0;
+/// Bugs of the library's.
+pub const VTRIX_LOG_ERROR: i32 = 1;
+/// What a program may want to look into.
+pub const VTRIX_LOG_WARN: i32 = 2;
+/// What happens seldom.
+pub const VTRIX_LOG_INFO: i32 = 3;
+/// Calls and connections.
+pub const VTRIX_LOG_DEBUG: i32 = 4;
+/// Everything.
+pub const VTRIX_LOG_TRACE: i32 = 5;
+
+/// Takes a record of the log: `level` is one of `VTRIX_LOG_*`, `target` says where it comes from,
+/// `message` is one line. Both are borrowed until it returns. Called on one thread, in order.
+pub type vtrix_log_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, level: i32, target: vtrix_str, message: vtrix_str),
+>;
+
+/// Records that wait for the function: a burst of a few thousand calls.
+const WAITING: usize = 4096;
+
+static CURRENT: ForkLock<Option<Arc<Log>>> = ForkLock::new(None);
+/// The level of the current log, so that a record nobody wants costs one load.
+static LEVEL: AtomicI32 = AtomicI32::new(VTRIX_LOG_OFF);
+
+struct Record {
+    level: i32,
+    target: String,
+    message: String,
+}
+
+/// A function that is set, and the thread that calls it.
+struct Log {
+    pid: u32,
+    records: SyncSender<Option<Record>>,
+    lost: Arc<AtomicU64>,
+    active: Arc<AtomicBool>,
+    thread: OnceLock<JoinHandle<()>>,
+    id: OnceLock<ThreadId>,
+}
+
+type Function = unsafe extern "C" fn(*mut c_void, i32, vtrix_str, vtrix_str);
+
+/// Sets where the library's log goes; it replaces what was set before, as unsetting does.
+///
+/// With `on_record` NULL, or `level` `VTRIX_LOG_OFF`, the log is unset: once this returns the
+/// function set before is not running and does not run again, and its `drop` has run; unless this
+/// is called from that very function, which is then the last time.
+///
+/// \param on_record takes each record; NULL unsets.
+/// \param user_data passed to `on_record`; may be NULL.
+/// \param drop lets go of `user_data`; may be NULL.
+/// \param level the finest that is wanted, one of `VTRIX_LOG_*`.
+/// \param out_error receives an owned error, or NULL; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vtrix_set_log(
+    on_record: vtrix_log_fn,
+    user_data: *mut c_void,
+    drop: vtrix_drop_fn,
+    level: i32,
+    out_error: *mut *mut vtrix_error,
+) -> vtrix_status {
+    let user = UserData::new(user_data, drop);
+    // SAFETY: NULL or valid, as documented.
+    unsafe {
+        guard(out_error, || {
+            if !(VTRIX_LOG_OFF..=VTRIX_LOG_TRACE).contains(&level) {
+                return Err(Failure::invalid(format!("level is {level}, not VTRIX_LOG_*")));
+            }
+            unset();
+            let Some(function) = on_record.filter(|_| level != VTRIX_LOG_OFF) else {
+                return Ok(());
+            };
+            if !*INSTALLED
+                .get_or_init(|| tracing::subscriber::set_global_default(Collector).is_ok())
+            {
+                let message = "the program has a log of its own: the library's goes there";
+                return Err(Failure::own(VTRIX_STATUS_CONFLICT, message));
+            }
+            let log = Log::start(function, user)
+                .map_err(|error| Failure::internal(format!("no thread could be made: {error}")))?;
+            let before = CURRENT.lock().replace(log);
+            LEVEL.store(level, Ordering::Release);
+            retire(before);
+            Ok(())
+        })
+    }
+}
+
+static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+/// Ends the current log and waits for its last call.
+pub(crate) fn unset() {
+    LEVEL.store(VTRIX_LOG_OFF, Ordering::Release);
+    let before = CURRENT.lock().take();
+    retire(before);
+}
+
+fn retire(log: Option<Arc<Log>>) {
+    let Some(log) = log else { return };
+    if log.pid != pid() {
+        // The parent's, with the parent's thread.
+        std::mem::forget(log);
+        return;
+    }
+    log.active.store(false, Ordering::Release);
+    if log.id.get() == Some(&std::thread::current().id()) {
+        // The thread ends by itself once this call of its function returns.
+        drop(log.records.try_send(None));
+        return;
+    }
+    // A full queue is being emptied without any call, so there will be room.
+    drop(log.records.send(None));
+    if let Some(thread) = Arc::into_inner(log).and_then(|log| log.thread.into_inner()) {
+        drop(thread.join());
+    }
+}
+
+impl Log {
+    fn start(function: Function, user: Arc<UserData>) -> std::io::Result<Arc<Self>> {
+        let (records, queue) = sync_channel(WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let active = Arc::new(AtomicBool::new(true));
+        let log = Arc::new(Self {
+            pid: pid(),
+            records,
+            lost: lost.clone(),
+            active: active.clone(),
+            thread: OnceLock::new(),
+            id: OnceLock::new(),
+        });
+        let thread = std::thread::Builder::new()
+            .name("vtrix-log".into())
+            .spawn(move || work(&queue, function, &user, &lost, &active))?;
+        let _ = log.id.set(thread.thread().id());
+        let _ = log.thread.set(thread);
+        Ok(log)
+    }
+}
+
+fn work(
+    queue: &Receiver<Option<Record>>,
+    function: Function,
+    user: &UserData,
+    lost: &AtomicU64,
+    active: &AtomicBool,
+) {
+    become_callback_thread();
+    while let Ok(Some(record)) = queue.recv() {
+        if !active.load(Ordering::Acquire) {
+            continue;
+        }
+        let call = |level, target: &str, message: &str| {
+            // SAFETY: the caller's function with the caller's data; the texts are lent.
+            unsafe {
+                function(user.pointer(), level, vtrix_str::lend(target), vtrix_str::lend(message));
+            }
+        };
+        let missing = lost.swap(0, Ordering::Relaxed);
+        if missing > 0 {
+            call(VTRIX_LOG_WARN, module_path!(), &format!("{missing} records were lost"));
+        }
+        call(record.level, &record.target, &record.message);
+    }
+}
+
+/// Takes what the core says.
+struct Collector;
+
+impl tracing::Subscriber for Collector {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // The level may change at any time.
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && number(*metadata.level()) <= LEVEL.load(Ordering::Acquire)
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let metadata = event.metadata();
+        let Some(log) = CURRENT.lock().clone().filter(|log| log.pid == pid()) else { return };
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        let record = Record {
+            level: number(*metadata.level()),
+            target: metadata.target().to_owned(),
+            message: line.0,
+        };
+        if let Err(TrySendError::Full(_)) = log.records.try_send(Some(record)) {
+            log.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn number(level: Level) -> i32 {
+    match level {
+        Level::ERROR => VTRIX_LOG_ERROR,
+        Level::WARN => VTRIX_LOG_WARN,
+        Level::INFO => VTRIX_LOG_INFO,
+        Level::DEBUG => VTRIX_LOG_DEBUG,
+        _ => VTRIX_LOG_TRACE,
+    }
+}
+
+/// A record as one line: the message, then the fields.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if !self.0.is_empty() {
+            self.0.push(' ');
+        }
+        // Writing to a text can't fail.
+        let _ = if field.name() == "message" {
+            write!(self.0, "{value:?}")
+        } else {
+            write!(self.0, "{}={value:?}", field.name())
+        };
+    }
+}

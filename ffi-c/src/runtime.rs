@@ -1,0 +1,167 @@
+//! What drives everything: a runtime for sockets and timers, and threads for callbacks.
+//!
+//! There is one [`Engine`] per process at a time, made by the first client and ended by
+//! `vtrix_shutdown`; the next client makes another. Handles keep the engine they were made with,
+//! and refuse once that is stopped or belongs to the parent of a fork.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
+
+use crate::error::{Failure, Fallible};
+use crate::fork::{ForkLock, pid};
+use crate::lane::{self, Lane, Pool};
+use crate::status::{VTRIX_STATUS_CONFLICT, VTRIX_STATUS_FORKED, VTRIX_STATUS_SHUT_DOWN};
+
+/// Two let one stream's base64 and JSON run beside the others; see the core's shared runtime.
+const WORKER_THREADS: usize = 2;
+
+static CURRENT: ForkLock<Option<Arc<Engine>>> = ForkLock::new(None);
+
+/// A runtime, callback threads, and what is still going on in them.
+pub(crate) struct Engine {
+    pid: u32,
+    handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+    pool: Arc<Pool>,
+    stop: watch::Sender<bool>,
+    inside: Mutex<usize>,
+    empty: Condvar,
+}
+
+/// Something that goes on: a shutdown waits for it.
+pub(crate) struct Inside(Arc<Engine>);
+
+impl Engine {
+    fn start(workers: usize, callbacks: usize) -> Fallible<Arc<Self>> {
+        let failed = |error| Failure::internal(format!("no threads could be made: {error}"));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("vtrix-sandbox")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let pool = Pool::start(callbacks).map_err(failed)?;
+        let (stop, _) = watch::channel(false);
+        Ok(Arc::new(Self {
+            pid: pid(),
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+            pool,
+            stop,
+            inside: Mutex::new(0),
+            empty: Condvar::new(),
+        }))
+    }
+
+    /// The engine of this process, made if there is none.
+    pub(crate) fn current() -> Fallible<Arc<Self>> {
+        let mut current = CURRENT.lock();
+        if let Some(engine) = ours(&mut current) {
+            return Ok(engine.clone());
+        }
+        let engine = Self::start(WORKER_THREADS, lane::MAX_THREADS)?;
+        Ok(current.insert(engine).clone())
+    }
+
+    /// Makes the engine with numbers of the caller's; there must be none yet.
+    pub(crate) fn configure(workers: usize, callbacks: usize) -> Fallible<()> {
+        let mut current = CURRENT.lock();
+        if ours(&mut current).is_some() {
+            let message =
+                "the library runs already: start it before anything else, or shut it down";
+            return Err(Failure::own(VTRIX_STATUS_CONFLICT, message));
+        }
+        let workers = if workers == 0 { WORKER_THREADS } else { workers };
+        let callbacks = if callbacks == 0 { lane::MAX_THREADS } else { callbacks };
+        *current = Some(Self::start(workers, callbacks)?);
+        Ok(())
+    }
+
+    /// Takes the engine of this process out of use, to be [stopped](Self::stop).
+    pub(crate) fn retire() -> Option<Arc<Self>> {
+        let mut current = CURRENT.lock();
+        ours(&mut current)?;
+        current.take()
+    }
+
+    pub(crate) fn forked(&self) -> bool {
+        self.pid != pid()
+    }
+
+    /// Refuses where no call can be made.
+    pub(crate) fn usable(&self) -> Fallible<()> {
+        if self.forked() {
+            let message = "the handle was made before a fork: make a new client in this process";
+            return Err(Failure::own(VTRIX_STATUS_FORKED, message));
+        }
+        if *self.stop.borrow() {
+            return Err(shut_down());
+        }
+        Ok(())
+    }
+
+    /// Notes that something goes on.
+    pub(crate) fn enter(self: &Arc<Self>) -> Fallible<Inside> {
+        self.usable()?;
+        *self.inside.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let inside = Inside(self.clone());
+        // A stop that came in between may have seen nothing going on.
+        if *self.stop.borrow() { Err(shut_down()) } else { Ok(inside) }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        Lane::new(&self.pool)
+    }
+
+    /// Ends once the engine is being stopped.
+    pub(crate) fn stopping(&self) -> impl Future<Output = Failure> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            // The engine is alive while something goes on, so its sender is.
+            drop(stop.wait_for(|stop| *stop).await);
+            shut_down()
+        }
+    }
+
+    /// Ends everything that goes on and joins every thread. Waits for callbacks that run. Not on
+    /// a callback thread, and not in a child.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        while *inside > 0 {
+            inside = self.empty.wait(inside).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(inside);
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(runtime);
+        self.pool.close();
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let mut inside = self.0.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        *inside -= 1;
+        if *inside == 0 {
+            self.0.empty.notify_all();
+        }
+    }
+}
+
+/// What is there, unless it is the parent's; that is let be, for its threads are not here.
+fn ours(current: &mut Option<Arc<Engine>>) -> Option<&Arc<Engine>> {
+    if current.as_ref().is_some_and(|engine| engine.forked()) {
+        std::mem::forget(current.take());
+    }
+    current.as_ref()
+}
+
+fn shut_down() -> Failure {
+    Failure::own(VTRIX_STATUS_SHUT_DOWN, "the library was shut down")
+}
