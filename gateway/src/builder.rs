@@ -317,3 +317,15 @@ impl Drop for Gateway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_can_be_shared() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<Gateway>();
+        shared::<GatewayBuilder>();
+    }
+}

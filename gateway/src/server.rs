@@ -31,6 +31,8 @@ use crate::store::Store;
 const JOBS: Duration = Duration::from_secs(20);
 /// Connections at once, unless the system allows fewer descriptors.
 const CONNECTIONS: usize = 4096;
+/// With few descriptors: sandboxes rarely reach their limit, and a failed accept is tried again.
+const FEWEST_CONNECTIONS: usize = 256;
 /// Descriptors that are not a connection's: records, lock, libraries of the program around.
 const OTHER_DESCRIPTORS: usize = 128;
 /// A WebSocket holds one to the client and one to the executor.
@@ -196,7 +198,7 @@ fn connections(sandboxes: usize) -> usize {
     let left = limit
         .saturating_sub(OTHER_DESCRIPTORS)
         .saturating_sub(sandboxes.saturating_mul(PER_SANDBOX));
-    (left / PER_CONNECTION).clamp(16, CONNECTIONS)
+    (left / PER_CONNECTION).clamp(FEWEST_CONNECTIONS, CONNECTIONS)
 }
 
 async fn blocking<T: Send + 'static>(

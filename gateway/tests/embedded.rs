@@ -55,6 +55,53 @@ async fn a_directory_that_was_given_stays_and_its_sandboxes_do_not() {
     }
 }
 
+/// The killed program is this test again, as a process of its own.
+#[test]
+fn a_killed_program_leaves_nothing() {
+    const CHILD: &str = "VTRIX_TEST_KILLED_PROGRAM";
+    if std::env::var_os(CHILD).is_some() {
+        let gateway = Gateway::builder().start_blocking().expect("starts");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let api = Api::of(&gateway);
+            let id = api.active(json!({"user_id": "u"})).await;
+            let body = json!({"command": "setsid sleep 1000", "detached": true});
+            api.connect(&id).await.call("exec", body).await;
+            println!("directory {}", gateway.data_dir().display());
+            std::future::pending::<()>().await;
+        });
+    }
+    let temporary = tempfile::tempdir().expect("a directory");
+    let run_and_kill = || {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("a program"))
+            .args(["--exact", "a_killed_program_leaves_nothing", "--nocapture"])
+            .env(CHILD, "1")
+            .env("TMPDIR", temporary.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let stdout = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        let dir = std::io::BufRead::lines(stdout)
+            .map(|line| line.expect("text"))
+            .find_map(|line| Some(std::path::PathBuf::from(line.split_once("directory ")?.1)))
+            .expect("a directory");
+        assert!(holders(&dir).into_iter().any(|pid| pid != child.id()), "an executor runs");
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        let start = std::time::Instant::now();
+        while !holders(&dir).is_empty() {
+            assert!(start.elapsed() < support::PATIENCE, "the sandbox goes on");
+            std::thread::yield_now();
+        }
+        dir
+    };
+    let first = run_and_kill();
+    assert!(first.exists());
+    // What is left of it on disk goes with the next that starts.
+    let second = run_and_kill();
+    assert!(!first.exists() && second.exists());
+}
+
 #[tokio::test]
 async fn a_long_path_is_fine() {
     let root = tempfile::tempdir().expect("a directory");
