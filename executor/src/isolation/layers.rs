@@ -26,22 +26,8 @@ const FILES: &str = "fs";
 const LOCK: &str = "fs.lock";
 
 /// What `/var` has from the start: where programs expect to keep things without making the place.
-const VAR: [(&str, u32); 14] = [
-    ("cache", 0o755),
-    ("cache/apt", 0o755),
-    ("cache/apt/archives", 0o755),
-    ("cache/apt/archives/partial", 0o700),
-    ("lib", 0o755),
-    ("lib/apt", 0o755),
-    ("lib/apt/lists", 0o755),
-    ("lib/apt/lists/partial", 0o700),
-    ("lib/misc", 0o755),
-    ("log", 0o755),
-    ("log/apt", 0o755),
-    ("mail", 0o775),
-    ("spool", 0o755),
-    ("tmp", 0o1777),
-];
+const VAR: [(&str, u32); 5] =
+    [("cache", 0o755), ("lib", 0o755), ("log", 0o755), ("spool", 0o755), ("tmp", 0o1777)];
 
 /// Makes what is missing of the directories of `plan` and opens the directory that holds them.
 ///

@@ -8,6 +8,7 @@ pub(crate) mod accounts;
 pub(crate) mod arguments;
 pub(crate) mod caps;
 pub(crate) mod control;
+pub(crate) mod copy;
 pub(crate) mod dev;
 pub(crate) mod etc;
 pub(crate) mod expose;

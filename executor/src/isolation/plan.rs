@@ -12,14 +12,12 @@ use super::step::{Step, StepError};
 use crate::contract::{Mode, SetupConfig};
 
 /// Directories that live as long as the sandbox's record does, and their modes.
-pub(crate) const PERSISTENT: [(&str, u32); 9] = [
+pub(crate) const PERSISTENT: [(&str, u32); 7] = [
     ("root", 0o700),
     ("home", 0o755),
     ("var", 0o755),
     ("srv", 0o755),
     ("opt", 0o755),
-    ("mnt", 0o755),
-    ("media", 0o755),
     ("workspace", 0o755),
     ("tmp", 0o1777),
 ];
