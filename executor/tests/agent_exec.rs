@@ -151,7 +151,10 @@ async fn kill_reaches_the_whole_group() {
     let agent = Agent::start();
     let mut client = agent.connect().await;
     for (signal, number) in [
-        (json!("SIGTERM"), 15), (json!("SIGKILL"), 9), (json!("SIGINT"), 2), (json!("SIGHUP"), 1),
+        (json!("SIGTERM"), 15),
+        (json!("SIGKILL"), 9),
+        (json!("SIGINT"), 2),
+        (json!("SIGHUP"), 1),
         (Value::Null, 15),
     ] {
         let command = "sh -c 'echo $$; exec sleep 1000' & wait";

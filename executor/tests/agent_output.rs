@@ -51,9 +51,8 @@ async fn no_message_is_too_large_for_a_foreign_client() {
     let agent = Agent::start();
     let mut client = agent.connect().await;
     // Every byte becomes six.
-    let id = client
-        .send("exec", json!({"command": "head -c 600000 /dev/zero | tr '\\0' '\\1'"}))
-        .await;
+    let id =
+        client.send("exec", json!({"command": "head -c 600000 /dev/zero | tr '\\0' '\\1'"})).await;
     let mut output = None;
     loop {
         let text = client.text().await;
@@ -84,8 +83,7 @@ async fn characters_are_never_split() {
     let whole = answer.stdout();
     let (body, tail) = whole.split_at(whole.len() - whole.len() % 3);
     assert!(body.trim_end_matches('\u{fffd}').chars().all(|c| c == '€'), "{tail}");
-    let logs =
-        client.call("exec_logs", json!({"cmd_id": answer.result()["cmd_id"]})).await;
+    let logs = client.call("exec_logs", json!({"cmd_id": answer.result()["cmd_id"]})).await;
     assert!(logs.stdout().starts_with('€'));
     assert!(logs.result()["output"].as_str().unwrap().starts_with('€'));
 }
@@ -222,8 +220,7 @@ async fn a_client_that_leaves_takes_its_commands_along_after_a_grace() {
     let (id, name) = leaving.start(json!({"command": "echo $$; sleep 1000"})).await;
     let pid: i64 =
         leaving.note(id).await["params"]["data"].as_str().unwrap().trim().parse().unwrap();
-    let detached =
-        leaving.call("exec", json!({"command": "sleep 1000", "detached": true})).await;
+    let detached = leaving.call("exec", json!({"command": "sleep 1000", "detached": true})).await;
     let detached = detached.result().clone();
     assert!(is_alive(pid));
     drop(leaving);

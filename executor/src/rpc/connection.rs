@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join;
+use rustix::net::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -104,22 +106,13 @@ async fn converse(
         }
     }
     let mut incoming = stream.into_inner().read;
-    let farewell = async {
-        // A peer in the middle of a large message must be read from, or it never comes to read
-        // why it is refused.
-        tokio::select! {
-            _ = &mut writing => {}
-            () = discard(&mut incoming) => return,
-        }
-        drop(socket_shutdown(&socket));
-        discard(&mut incoming).await;
+    let last_words = async {
+        let _ = writing.await;
+        let _ = rustix::net::shutdown(AsRef::<UnixStream>::as_ref(&socket), Shutdown::Write);
     };
-    let _ = timeout(FAREWELL, farewell).await;
-}
-
-fn socket_shutdown(socket: &OwnedWriteHalf) -> io::Result<()> {
-    let stream: &UnixStream = socket.as_ref();
-    Ok(rustix::net::shutdown(stream, rustix::net::Shutdown::Write)?)
+    // A peer in the middle of a large message must be read from, or it never comes to read why it
+    // is refused.
+    let _ = timeout(FAREWELL, join(last_words, discard(&mut incoming))).await;
 }
 
 async fn discard(incoming: &mut OwnedReadHalf) {

@@ -186,8 +186,7 @@ impl Client {
         if control {
             request.headers_mut().insert(CONTROL_HEADER, "1".parse().unwrap());
         }
-        let config =
-            WebSocketConfig::default().max_message_size(None).max_frame_size(None);
+        let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         let (socket, _) =
             tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         Ok(Self { socket, waiting: VecDeque::new(), last_id: 0 })
