@@ -314,16 +314,18 @@ impl CommandFinished {
     }
 
     fn part(&self, wanted: OutputStream) -> Vec<u8> {
-        let mut part = Vec::new();
+        let pieces = self.pieces().filter(|(stream, _)| *stream == wanted);
+        pieces.map(|(_, piece)| piece).collect::<Vec<_>>().concat()
+    }
+
+    /// [`output`](Self::output), piece by piece, each with the stream it came from.
+    pub fn pieces(&self) -> impl Iterator<Item = (OutputStream, &[u8])> {
         let mut rest = self.output();
-        for (stream, len) in &self.0.assembled.pieces {
+        self.0.assembled.pieces.iter().map(move |(stream, len)| {
             let (piece, after) = rest.split_at(*len);
             rest = after;
-            if *stream == wanted {
-                part.extend_from_slice(piece);
-            }
-        }
-        part
+            (*stream, piece)
+        })
     }
 
     /// Whether something the command wrote is not in [`output`](Self::output): past `max_output`,

@@ -175,7 +175,7 @@ impl DownloadFiles {
             match result {
                 Ok(path) => drop(saved.insert(remote, path)),
                 Err(error) if error.kind() == ErrorKind::Callback => return Err(error),
-                Err(error) => failures.push((remote, error)),
+                Err(error) => failures.push((remote, error.called("download_files"))),
             }
         }
         if failures.is_empty() {

@@ -237,9 +237,9 @@ impl Error {
         self.with(|inner| inner.operation = Some(operation))
     }
 
-    /// Says what the error is about, unless its message does so already.
+    /// Says what the error is about, unless its message does so already, or it is about the handle.
     pub(crate) fn about(self, what: &str) -> Self {
-        if self.0.message.contains(what) {
+        if self.0.kind == ErrorKind::Closed || self.0.message.contains(what) {
             return self;
         }
         self.with(|inner| inner.message = format!("{what}: {}", inner.message))

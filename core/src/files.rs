@@ -108,7 +108,8 @@ impl Sandbox {
             let mut failures: Vec<(String, Error)> = Vec::new();
             for (file, result) in files.iter().zip(results) {
                 if let Err(error) = result {
-                    failures.push((file.path.clone(), error.about(&file.path)));
+                    let error = error.about(&file.path).called("write_files");
+                    failures.push((file.path.clone(), error));
                 }
             }
             match failures.len() {

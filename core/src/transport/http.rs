@@ -289,7 +289,9 @@ pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -
     };
     let kind = match (success, envelope.code) {
         (false, _) => ErrorKind::of_http_status(status),
-        (true, code @ 400..=599) => ErrorKind::of_http_status(code as u16),
+        (true, code @ 400..=599) => {
+            u16::try_from(code).map_or(ErrorKind::Gateway, ErrorKind::of_http_status)
+        }
         (true, _) => ErrorKind::Gateway,
     };
     let message = if envelope.message.is_empty() {
