@@ -37,3 +37,8 @@ impl Service {
         }
     }
 }
+
+/// The README's snippets compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

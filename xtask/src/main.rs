@@ -1,1 +1,92 @@
-fn main() {}
+//! `cargo xtask`: what people type to build, test, measure and check this project.
+//!
+//! Nothing is done here that could not be typed by hand: each step is a command that is shown
+//! when it fails. The work itself lives in the crates; this one has next to no dependencies, so
+//! that it speaks within seconds on a fresh machine.
+
+mod doctor;
+mod documents;
+mod examples;
+mod limits;
+mod plan;
+mod readme;
+mod steps;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::steps::cargo;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, test, measure and check this project")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check everything: formatting, lints, every test, the examples, the documents.
+    Test,
+    /// Check what this machine has and lacks.
+    Doctor,
+    /// Run the conformance scenarios whose name contains one of the filters.
+    Conformance {
+        /// Parts of names, such as `kill_` or `::plain`.
+        filters: Vec<String>,
+    },
+    /// Measure, and compare with floors of the same run.
+    Bench {
+        /// Passed on; `--help` shows what there is.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write docs/errors.md and docs/errors.json from the one table of errors.
+    Errors {
+        /// Only say whether they are current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check licences, bans and sources of dependencies; installs cargo-deny if it is missing.
+    Deny,
+}
+
+/// The workspace's root.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Where builds go, as cargo itself sees it.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test => return plan::test(),
+        Command::Doctor => return doctor::tell(),
+        Command::Conformance { filters } => {
+            let mut command =
+                cargo(["test", "-p", "vtrix-conformance", "--test", "conformance", "--"]);
+            command.args(filters);
+            steps::run(command)
+        }
+        Command::Bench { arguments } => {
+            let mut command = cargo(["run", "--release", "-p", "vtrix-bench", "--"]);
+            command.args(arguments);
+            steps::run(command)
+        }
+        Command::Errors { check } => steps::run(documents::errors(check)),
+        Command::Deny => documents::deny(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

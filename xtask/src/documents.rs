@@ -1,0 +1,116 @@
+//! The documents: links that lead somewhere, tables that are current, previews that compile.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::steps::{cargo, quiet, run};
+use crate::{root, target, tidy};
+
+/// Writes or checks the table of errors. The table is made where the errors are known.
+pub(crate) fn errors(check: bool) -> Command {
+    let mut command = cargo(["run", "--quiet", "-p", "vtrix-conformance", "--bin", "vtrix-errors"]);
+    command.arg("--").args(check.then_some("--check"));
+    command
+}
+
+/// Every relative link of every Markdown file leads to something.
+pub(crate) fn links() -> Result<(), String> {
+    let mut problems = Vec::new();
+    for path in tidy::files()? {
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(root().join(&path)).map_err(|error| error.to_string())?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        for link in targets(&text) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") || file.starts_with("mailto:") {
+                continue;
+            }
+            if !root().join(directory).join(file).exists() {
+                problems.push(format!("{}: {link} leads nowhere", path.display()));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n  ")) }
+}
+
+/// What stands in `](…)`, outside of code.
+fn targets(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced {
+            continue;
+        }
+        let mut rest = line;
+        while let Some(at) = rest.find("](") {
+            rest = &rest[at + 2..];
+            let Some(end) = rest.find(')') else { break };
+            found.push(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    found
+}
+
+/// The signatures to come compile in the languages whose tools are here, and it is said which are
+/// not. Those tools are no prerequisite of this project.
+pub(crate) fn previews() -> Result<(), String> {
+    let directory = root().join("docs/preview");
+    let scratch = target().join("preview");
+    fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+    let mut c = Command::new("cc");
+    c.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-xc"]);
+    c.arg(directory.join("c.h"));
+    quiet(c)?;
+    let mut cpp = Command::new("c++");
+    cpp.args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-xc++"]);
+    cpp.arg(directory.join("c.h"));
+    if_there("c++", cpp)?;
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"]);
+    python.arg(directory.join("python.pyi"));
+    if_there("python3", python)?;
+    fs::copy(directory.join("go.go"), scratch.join("preview.go"))
+        .map_err(|error| error.to_string())?;
+    fs::write(scratch.join("go.mod"), "module preview\n\ngo 1.21\n")
+        .map_err(|error| error.to_string())?;
+    let mut go = Command::new("go");
+    go.args(["vet", "."]).current_dir(&scratch);
+    if_there("go", go)
+}
+
+fn if_there(tool: &str, command: Command) -> Result<(), String> {
+    let mut probe = Command::new("sh");
+    probe.args(["-c", "command -v \"$1\"", "sh", tool]);
+    if quiet(probe).is_err() {
+        println!("      no {tool} on this machine: its signatures are not compiled");
+        return Ok(());
+    }
+    quiet(command).map(drop)
+}
+
+/// Licences, bans and sources of dependencies.
+pub(crate) fn deny() -> Result<(), String> {
+    if quiet(cargo(["deny", "--version"])).is_err() {
+        println!("installing cargo-deny");
+        run(cargo(["install", "--locked", "cargo-deny"]))?;
+    }
+    run(cargo(["deny", "check", "licenses", "bans", "sources"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_outside_of_code() {
+        let text = "[a](b.md) and [c](d#e)\n```\n[no](code)\n```\n[f](g)";
+        assert_eq!(targets(text), ["b.md", "d#e", "g"]);
+    }
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask test`: the steps, in the order in which they are cheapest to fail.
+
+use std::process::ExitCode;
+
+use crate::steps::{Progress, cargo, run};
+use crate::{doctor, documents, examples, limits, readme, tidy};
+
+/// Steps of [`steps`].
+const STEPS: usize = 13;
+
+/// Runs every step up to the first failure.
+pub(crate) fn test() -> ExitCode {
+    let mut progress = Progress::new(STEPS);
+    let outcome = steps(&mut progress);
+    if let Err(problem) = &outcome {
+        println!("\nFAILED: {problem}\n");
+    }
+    println!("{}", progress.last_line());
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn steps(progress: &mut Progress) -> Result<(), String> {
+    progress.check("this machine has what is needed", doctor::require)?;
+    progress.check("formatting", || run(cargo(["fmt", "--all", "--check"])))?;
+    progress.check("house rules of the source", tidy::check)?;
+    progress.check("links and files named in the documents", documents::links)?;
+    progress.check("numbers in docs/limits.md", limits::check)?;
+    progress.check("lints", || {
+        run(cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    progress.check("build", || run(cargo(["build", "--workspace", "--all-targets"])))?;
+    progress.check("docs/errors.md and docs/errors.json are current", || {
+        run(documents::errors(true))
+    })?;
+    // Doc tests, among them the README's snippets, come with these.
+    progress.tests("every test", cargo(["test", "--workspace", "--no-fail-fast"]))?;
+    progress.tests(
+        "the client with every feature",
+        cargo(["test", "-p", "vtrix-sandbox", "--all-features"]),
+    )?;
+    progress.check("signatures to come, in each language", documents::previews)?;
+    progress
+        .check("the examples, against their own gateway and a served one", examples::run_all)?;
+    progress.check("the README's first command", readme::first_command)
+}
