@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use vtrix_protocol::{exec, rpc};
 
 use super::queue;
-use super::session::{Frame, Opening, Session, Step};
+use super::session::{Frame, Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
 use super::socket::Socket;
 use crate::config::Config;
@@ -138,6 +138,7 @@ struct Driver {
     session: Session<Sink>,
     stalled: Option<Stalled>,
     closing: Option<Instant>,
+    forsaken: bool,
     last_heard: Instant,
 }
 
@@ -164,6 +165,7 @@ pub(super) async fn drive(
         session: Session::new(),
         stalled: None,
         closing: None,
+        forsaken: false,
         last_heard: Instant::now(),
     };
     let end = driver.run(&config).await;
@@ -218,6 +220,9 @@ impl Driver {
                     self.beat(config)?;
                 }
             }
+            if self.forsaken && !self.session.awaited() {
+                self.close();
+            }
             if self.closing.is_some() && self.writer.idle() && self.session.nameless() == 0 {
                 return Ok(());
             }
@@ -255,8 +260,10 @@ impl Driver {
                     self.stalled = None;
                     self.last_heard = Instant::now();
                 }
-                if let Some(cmd_id) = self.session.abandon(id) {
-                    self.kill(&cmd_id);
+                match self.session.abandon(id) {
+                    Left::Nothing => {}
+                    Left::Kill(cmd_id) => self.kill(&cmd_id),
+                    Left::Nameless => self.forsake(),
                 }
             }
             Order::Close => self.close(),
@@ -277,6 +284,17 @@ impl Driver {
             self.kill(&cmd_id);
         }
         self.orders.close();
+    }
+
+    /// A cancelled command can't be killed by name. The connection takes no more calls and ends
+    /// with the last one that is waited for: a gateway kills what a client that went away ran.
+    fn forsake(&mut self) {
+        tracing::warn!(
+            "a cancelled command goes on until its connection ends: this gateway does not name \
+             its commands"
+        );
+        self.shared.usable.store(false, Ordering::Release);
+        self.forsaken = true;
     }
 
     fn kill(&mut self, cmd_id: &str) {
@@ -335,6 +353,7 @@ impl Driver {
                 }
             }
             Step::Kill(cmd_id) => self.kill(&cmd_id),
+            Step::Nameless => self.forsake(),
         }
         Ok(())
     }

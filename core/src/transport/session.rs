@@ -85,6 +85,19 @@ pub(super) enum Step {
     Finish(u64, Result<Box<RawValue>>),
     /// A command whose caller went away before it was known by name is known now: kill it.
     Kill(String),
+    /// A command whose caller went away runs, and this gateway does not name its commands.
+    Nameless,
+}
+
+/// What is left to do for a call whose caller has gone away.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing, or nothing yet: [`Step::Kill`] or [`Step::Nameless`] comes when the command runs.
+    Nothing,
+    /// Kill this command.
+    Kill(String),
+    /// It runs, and can't be killed by name.
+    Nameless,
 }
 
 /// A call as it is opened.
@@ -103,6 +116,8 @@ struct Open<S> {
     kill: bool,
     /// The frame has been handed to the socket: the call may have an effect from here on.
     sent: bool,
+    /// The gateway said that the command runs.
+    started: bool,
     cmd_id: Option<String>,
     stdout: u64,
     stderr: u64,
@@ -137,7 +152,15 @@ impl<S> Session<S> {
     /// A call is about to be sent.
     pub(super) fn open(&mut self, opening: Opening<S>) {
         let Opening { id, sink, kill } = opening;
-        let open = Open { sink: Some(sink), kill, sent: false, cmd_id: None, stdout: 0, stderr: 0 };
+        let open = Open {
+            sink: Some(sink),
+            kill,
+            sent: false,
+            started: false,
+            cmd_id: None,
+            stdout: 0,
+            stderr: 0,
+        };
         self.open.insert(id, open);
     }
 
@@ -163,16 +186,27 @@ impl<S> Session<S> {
         self.open.remove(&id)?.sink
     }
 
-    /// The call's caller has gone away. Returns the command to kill, where one is known by name;
-    /// where it is not known yet, [`Step::Kill`] comes when it is.
-    pub(super) fn abandon(&mut self, id: u64) -> Option<String> {
-        let call = self.open.get_mut(&id)?;
+    /// The call's caller has gone away.
+    pub(super) fn abandon(&mut self, id: u64) -> Left {
+        let Some(call) = self.open.get_mut(&id) else { return Left::Nothing };
         call.sink = None;
         if !call.sent {
             self.open.remove(&id);
-            return None;
+            return Left::Nothing;
         }
-        if call.kill { call.cmd_id.clone() } else { None }
+        match (&call.cmd_id, call.kill) {
+            (Some(cmd_id), true) => Left::Kill(cmd_id.clone()),
+            (None, true) if call.started => {
+                call.kill = false;
+                Left::Nameless
+            }
+            _ => Left::Nothing,
+        }
+    }
+
+    /// Whether anybody waits for a call of this connection.
+    pub(super) fn awaited(&self) -> bool {
+        self.open.values().any(|call| call.sink.is_some())
     }
 
     /// Abandons every call. Returns their sinks, and the commands to kill.
@@ -269,6 +303,7 @@ impl<S> Session<S> {
                 let params: exec::StartParams<'_> = parse(params)?;
                 let Some(call) = self.called(params.id) else { return self.stray() };
                 let cmd_id = params.cmd_id.map(Cow::into_owned);
+                call.started = true;
                 call.cmd_id.clone_from(&cmd_id);
                 if call.sink.is_some() {
                     let cwd = params.cwd.map(Cow::into_owned);
@@ -278,11 +313,8 @@ impl<S> Session<S> {
                 match cmd_id {
                     Some(cmd_id) if call.kill => Ok(Step::Kill(cmd_id)),
                     None if call.kill => {
-                        tracing::warn!(
-                            "a cancelled command goes on: this gateway does not name its commands"
-                        );
                         call.kill = false;
-                        Ok(Step::None)
+                        Ok(Step::Nameless)
                     }
                     _ => Ok(Step::None),
                 }

@@ -77,7 +77,7 @@ fn bytes_are_counted_per_stream_and_gaps_are_seen() {
 #[test]
 fn a_command_abandoned_before_its_name_is_known_is_killed_when_it_is() {
     let mut session = session_with(&[1], true);
-    assert_eq!(session.abandon(1), None);
+    assert_eq!(session.abandon(1), Left::Nothing);
     assert_eq!(session.nameless(), 1);
     let text = r#"{"method":"exec.start","params":{"id":1,"cmd_id":"c-1"}}"#;
     assert!(matches!(step(&mut session, text), Step::Kill(name) if name == "c-1"));
@@ -90,11 +90,24 @@ fn a_command_abandoned_before_its_name_is_known_is_killed_when_it_is() {
 }
 
 #[test]
+fn a_command_that_is_never_named_is_told_apart() {
+    let start = |id| format!(r#"{{"method":"exec.start","params":{{"id":{id}}}}}"#);
+    let mut session = session_with(&[1, 2], true);
+    assert_eq!(session.abandon(1), Left::Nothing);
+    assert!(matches!(step(&mut session, &start(1)), Step::Nameless));
+    assert!(session.awaited());
+    assert!(matches!(step(&mut session, &start(2)), Step::Deliver(2, Frame::Start(_))));
+    assert_eq!(session.abandon(2), Left::Nameless);
+    assert!(!session.awaited());
+    assert_eq!(session.nameless(), 0);
+}
+
+#[test]
 fn a_call_abandoned_before_it_is_sent_is_never_sent() {
     let mut session = Session::new();
     session.open(Opening { id: 1, sink: 1u64, kill: true });
     assert!(session.wanted(1));
-    assert_eq!(session.abandon(1), None);
+    assert_eq!(session.abandon(1), Left::Nothing);
     assert!(!session.wanted(1));
     assert_eq!(session.len(), 0);
 }
@@ -233,7 +246,7 @@ proptest! {
                 Ok(Step::Finish(id, _)) => {
                     prop_assert_eq!(session.take(id), waiting.remove(&id));
                 }
-                Ok(Step::None | Step::Kill(_)) | Err(_) => {}
+                Ok(Step::None | Step::Kill(_) | Step::Nameless) | Err(_) => {}
             }
         }
         prop_assert_eq!(session.cut().len(), waiting.len());
