@@ -31,6 +31,10 @@ impl Copy<'_> {
         if self.link(name)? {
             return Ok(());
         }
+        self.content(name)
+    }
+
+    fn content(self, name: &Path) -> Result<(), Errno> {
         let Some(bytes) = read(self.from, name) else { return Ok(()) };
         with_parents(self.to, name, || put(self.to, name, 0o644, &bytes))
     }
@@ -61,7 +65,8 @@ impl Copy<'_> {
                         FileType::Directory if path.components().count() < DEEPEST => {
                             self.tree(&path)?;
                         }
-                        FileType::RegularFile | FileType::Symlink => self.file(&path)?,
+                        FileType::RegularFile => self.content(&path)?,
+                        FileType::Symlink => self.file(&path)?,
                         _ => {}
                     }
                 }
