@@ -26,8 +26,7 @@ fn files_of_the_host_are_not_there() {
             }
         }
         assert_eq!(
-            sandbox
-                .ok("ls -A /root /home /srv /opt /tmp /workspace | grep -v :$ | tr -d '\\n'"),
+            sandbox.ok("ls -A /root /home /srv /opt /tmp /workspace | grep -v :$ | tr -d '\\n'"),
             ""
         );
         let top = sandbox.ok("ls -A /");
