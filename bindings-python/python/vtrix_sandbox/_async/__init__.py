@@ -1,0 +1,1 @@
+"""The asyncio family. `_sync` is made from it by `tools/unasync.py`."""

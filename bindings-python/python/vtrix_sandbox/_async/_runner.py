@@ -1,0 +1,61 @@
+"""How the asyncio family runs an operation: on the core's threads, told to the running loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from .. import _native
+
+T = TypeVar("T")
+
+_bridges: WeakKeyDictionary[asyncio.AbstractEventLoop, _native.Bridge] = WeakKeyDictionary()
+
+
+def current_bridge() -> _native.Bridge:
+    """Return the running loop's bridge, made on first use."""
+    return _bridge(asyncio.get_running_loop())
+
+
+def _bridge(loop: asyncio.AbstractEventLoop) -> _native.Bridge:
+    bridge = _bridges.get(loop)
+    if bridge is None:
+        bridge = _native.Bridge()
+        # The loop keeps the reader, and with it the bridge, until it is closed.
+        loop.add_reader(bridge.fileno(), bridge.drain)
+        _bridges[loop] = bridge
+    return bridge
+
+
+async def run(op: _native.Op[T]) -> T:
+    """Run an operation to its end; cancelling the task cancels the operation."""
+    loop = asyncio.get_running_loop()
+    bridge = _bridges.get(loop) or _bridge(loop)
+    future: asyncio.Future[T] = loop.create_future()
+    ticket = bridge.submit(op, future)
+    try:
+        return await future
+    except BaseException:
+        bridge.cancel(ticket)
+        raise
+
+
+def callback(function: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
+    """Check that what a callback or writer does is done when it returns."""
+    if function is None:
+        return None
+
+    def call(value: Any) -> None:
+        result = function(value)
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise TypeError(
+                "a writer or callback is called, not awaited: use run_command_stream and await in "
+                "its loop"
+            )
+
+    return call

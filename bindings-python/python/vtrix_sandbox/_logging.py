@@ -1,0 +1,84 @@
+"""The bridge to `logging`: what the native half has to say goes to loggers `vtrix_sandbox.*`.
+
+It is on by itself where the logger `vtrix_sandbox` is set to INFO or below before a client or a
+gateway is made, and whenever `forward_logs` is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from . import _native
+
+_OFF = 255
+_thread: threading.Thread | None = None
+_process = os.getpid()
+
+
+def forward_logs(level: int | str | None = None) -> None:
+    """Forward what the native half logs to Python's `logging`.
+
+    Args:
+        level: The least level that is forwarded, such as `logging.DEBUG` or `"DEBUG"`; unless
+            given, the level of the logger `vtrix_sandbox`.
+
+    Example:
+        >>> logging.basicConfig(level=logging.DEBUG)
+        >>> vtrix_sandbox.forward_logs("DEBUG")
+    """
+    import logging
+
+    if level is None:
+        level = logging.getLogger("vtrix_sandbox").getEffectiveLevel()
+    if isinstance(level, str):
+        number = logging.getLevelName(level.upper())
+        if not isinstance(number, int):
+            raise ValueError(f"level is {level!r}, which logging does not know")
+        level = number
+    _start(level)
+
+
+def follow_configuration() -> None:
+    """Forward if `logging` is in use and set up to show more than warnings of this package."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        level = logging.getLogger("vtrix_sandbox").getEffectiveLevel()
+        if 0 < level < logging.WARNING:
+            _start(level)
+
+
+def stop() -> None:
+    """Deliver what is waiting and end forwarding."""
+    global _thread
+    thread, _thread = _thread, None
+    if thread is not None and _process == os.getpid():
+        _native.stop_logs()
+        thread.join()
+
+
+def _start(level: int) -> None:
+    global _thread, _process
+    forked = _process != os.getpid()
+    fresh = forked or _thread is None
+    _native.log_level(max(1, min(level, _OFF - 1)), fresh)
+    if fresh:
+        _process = os.getpid()
+        _thread = threading.Thread(target=_deliver, name="vtrix-sandbox-logs", daemon=True)
+        _thread.start()
+
+
+def _deliver() -> None:
+    import logging
+
+    while (batch := _native.next_logs()) is not None:
+        records, lost = batch
+        if lost:
+            logging.getLogger("vtrix_sandbox").warning("%d log records were lost", lost)
+        for level, target, message in records:
+            # `vtrix_sandbox::transport::link` becomes `vtrix_sandbox.transport.link`.
+            name = target.replace("::", ".").replace("vtrix_gateway", "vtrix_sandbox.gateway", 1)
+            logger = logging.getLogger(name)
+            if logger.isEnabledFor(level):
+                logger.log(level, "%s", message)

@@ -1,0 +1,207 @@
+# Made from _async/client.py by tools/unasync.py. Change that, not this.
+"""The client: one gateway, one set of credentials, any number of sandboxes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import _lifetime, _native, _options
+from .._options import Seconds
+from ..types import ListResult, Payload, PoolStatus, RollingStatus, SandboxInfo, Spec
+from ._runner import run
+from .sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Client:
+    """Creates, finds and deletes sandboxes.
+
+    Any number of tasks or threads may use one client at the same time. As a context manager it
+    closes itself, and every handle made from it, at the end.
+
+    Args:
+        base_url: The gateway, such as `"http://host:8080"`; else `VTRIX_BASE_URL`.
+        token: The bearer token; else `VTRIX_TOKEN`. Empty: none.
+        project_id: Sent as `X-Project-ID`; else `VTRIX_PROJECT_ID`. Empty: none.
+        routes: The generation of routes that the gateway serves; `"sandboxes"` for later ones.
+        connect_timeout: Seconds for making one connection; 10 unless said otherwise.
+        call_timeout: Seconds for one call that takes no time by its nature; 60 unless said
+            otherwise. Commands, streams and waits have their own.
+        heartbeat_interval: Seconds without hearing from the gateway after which it is asked; 10.
+        heartbeat_timeout: Seconds after which the connection counts as lost; 25.
+        stream_buffer: Bytes of one stream that wait for its reader; 2 MiB.
+        max_in_flight: Calls open at once on one sandbox; 4,096. More wait.
+        max_connections: Connections to one sandbox at once; 4.
+        extra_root_pem: Certificates to trust beside the platform's: PEM, or a path to some.
+
+    Raises:
+        InvalidArgumentError: An option can't work, or `base_url` is missing; the message says
+            which option or variable it is.
+
+    Example:
+        >>> with Client(base_url="http://localhost:8080", token="…") as client:
+        ...     sandbox = client.create("user-123")
+        ...     done = sandbox.run_command("echo hello && uname -a")
+        ...     print(done.exit_code, done.output)
+        ...     sandbox.delete()
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        token: str | None = None,
+        project_id: str | None = None,
+        *,
+        routes: Literal["sandbox", "sandboxes"] | None = None,
+        connect_timeout: Seconds | None = None,
+        call_timeout: Seconds | None = None,
+        heartbeat_interval: Seconds | None = None,
+        heartbeat_timeout: Seconds | None = None,
+        stream_buffer: int | None = None,
+        max_in_flight: int | None = None,
+        max_connections: int | None = None,
+        extra_root_pem: bytes | str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._native = _native.Client(
+            base_url=base_url,
+            token=token,
+            project_id=project_id,
+            routes=routes,
+            connect_timeout=_options.seconds(connect_timeout),
+            call_timeout=_options.seconds(call_timeout),
+            heartbeat_interval=_options.seconds(heartbeat_interval),
+            heartbeat_timeout=_options.seconds(heartbeat_timeout),
+            stream_buffer=stream_buffer,
+            max_in_flight=max_in_flight,
+            max_connections=max_connections,
+            extra_root_pem=_options.pem(extra_root_pem),
+        )
+        _lifetime.made(self._native)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the client and every handle made from it. Idempotent.
+
+        Calls in progress and all later ones raise `ClosedError`; commands that are being waited
+        for are killed. The sandboxes themselves go on.
+        """
+        self._native.close()
+
+    def create(
+        self,
+        user_id: str,
+        *,
+        spec: Spec | Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        payloads: Iterable[Payload | Mapping[str, Any]] | None = None,
+        ttl_hours: float = 0,
+        env: Mapping[str, str] | None = None,
+        timeout: Seconds | None = None,
+    ) -> Sandbox:
+        """Create a sandbox, wait until it is active, and connect to it.
+
+        Args:
+            user_id: The owner.
+            spec: Resources and image.
+            labels: Metadata.
+            payloads: Calls made to the sandbox once it runs.
+            ttl_hours: Lifetime in hours; a fraction is allowed, 0 is the gateway's default.
+            env: Variables for every command run through the returned handle.
+            timeout: Seconds to wait for it to become active; 180 unless said otherwise.
+
+        Raises:
+            NotActiveError: It failed or stopped on its way; the message says why.
+            TimeoutError: It is still on its way. Once the gateway has accepted the sandbox every
+                error names its id, and the sandbox is left as it is.
+
+        Example:
+            >>> sandbox = client.create(
+            ...     "user-123", spec={"cpu": "2", "memory": "4Gi"}, ttl_hours=2
+            ... )
+        """
+        op = self._native.create(
+            user_id,
+            _options.spec(spec),
+            None if labels is None else dict(labels),
+            _options.payloads(payloads),
+            ttl_hours,
+            None if env is None else dict(env),
+            _options.seconds(timeout),
+        )
+        return Sandbox(run(op))
+
+    def attach(
+        self, sandbox_id: str, *, env: Mapping[str, str] | None = None
+    ) -> Sandbox:
+        """Connect to a sandbox that exists.
+
+        Args:
+            sandbox_id: Which.
+            env: Variables for every command run through the returned handle; those given to
+                `create` are not known here.
+
+        Raises:
+            NotFoundError: There is no such sandbox.
+        """
+        return Sandbox(
+            run(self._native.attach(sandbox_id, None if env is None else dict(env)))
+        )
+
+    def list(
+        self,
+        *,
+        user_id: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> ListResult:
+        """List the sandboxes that these credentials may see, a page at a time.
+
+        Args:
+            user_id: Only this owner's.
+            status: Only those in this status.
+            limit: At most so many.
+            offset: Past so many.
+        """
+        return run(self._native.list(user_id, status, limit, offset))
+
+    def get(self, sandbox_id: str) -> SandboxInfo:
+        """Return what the gateway knows of a sandbox, without connecting to it.
+
+        Raises:
+            NotFoundError: There is no such sandbox.
+        """
+        return run(self._native.get(sandbox_id))
+
+    def delete(self, sandbox_id: str) -> None:
+        """Delete a sandbox with everything in it, for good.
+
+        Raises:
+            NotFoundError: There is no such sandbox.
+        """
+        run(self._native.delete(sandbox_id))
+
+    def pool_status(self) -> PoolStatus:
+        """Return the figures of the pool of warm sandboxes; for operators."""
+        return run(self._native.pool_status())
+
+    def rolling_start(self, *, image: str | None = None) -> RollingStatus:
+        """Start replacing the pool's sandboxes by ones made from an image; for operators."""
+        return run(self._native.rolling_start(image))
+
+    def rolling_status(self) -> RollingStatus:
+        """Return how far the rolling update is; for operators."""
+        return run(self._native.rolling_status())
+
+    def rolling_cancel(self) -> RollingStatus:
+        """Stop the rolling update where it is; for operators."""
+        return run(self._native.rolling_cancel())

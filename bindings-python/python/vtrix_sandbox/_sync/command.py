@@ -1,0 +1,121 @@
+# Made from _async/command.py by tools/unasync.py. Change that, not this.
+"""The handle of a command that was started, whether or not it still runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..types import CollectedOutput
+from ._runner import run
+from .stream import LogStream
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .. import _native
+    from .._native import CommandFinished
+
+Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
+
+
+class Command:
+    """A command that was started. Dropping the handle never touches the command.
+
+    You get one from `run_command_detached` or `get_command`.
+
+    Example:
+        >>> command = sandbox.run_command_detached("sleep 1; echo done")
+        >>> finished = command.wait()
+        >>> finished.output
+        'done\\n'
+    """
+
+    def __init__(self, native: _native.Command) -> None:
+        self._native = native
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.cmd_id!r} exit_code={self.exit_code}>"
+
+    @property
+    def cmd_id(self) -> str:
+        """The command's id."""
+        return self._native.cmd_id
+
+    @property
+    def pid(self) -> int | None:
+        """The process number inside the sandbox, once somebody told."""
+        return self._native.pid
+
+    @property
+    def cwd(self) -> str | None:
+        """The directory the command started in, once somebody told."""
+        return self._native.cwd
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the command started, once somebody told."""
+        return self._native.started_at
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, once a `wait` on this handle has seen one."""
+        return self._native.exit_code
+
+    def wait(self, *, check: bool = False) -> CommandFinished:
+        """Wait until the command ends, and return how, with its output.
+
+        What it wrote before is replayed first, the last 512 KB of it. Any number of waits may go
+        on at once, before and after the end. Giving up the wait does not touch the command.
+
+        Args:
+            check: Raise if the command did not exit with 0.
+
+        Raises:
+            CommandTimedOutError: It ran past its own timeout; `command` has what it wrote.
+            ConnectionLostError: Nobody can say how it ended; `command` has what was received.
+            CommandNotFoundError: No such command is remembered.
+            CommandFailedError: It did not exit with 0 and `check` was asked for.
+        """
+        finished = run(self._native.wait())
+        return finished.check() if check else finished
+
+    def logs(self) -> LogStream:
+        """Replay what the command wrote, the last 512 KB of it, then follow it until it ends.
+
+        Example:
+            >>> for entry in command.logs():
+            ...     print(entry.stream, entry.data, end="")
+        """
+        return LogStream(self._native.logs())
+
+    def stdout(self) -> str:
+        """Wait until the command ends and return its standard output as text.
+
+        Of what was written before this call it is the last 512 KB; `collect_output` says whether
+        that is all.
+        """
+        return self.collect_output("stdout").data
+
+    def stderr(self) -> str:
+        """Wait until the command ends and return its standard error, as `stdout`."""
+        return self.collect_output("stderr").data
+
+    def collect_output(
+        self, stream: Literal["stdout", "stderr", "both"] = "both"
+    ) -> CollectedOutput:
+        """Wait until the command ends, in whatever way, and return what it wrote.
+
+        Of what was written before this call it is the last 512 KB; `truncated` says whether that
+        is all.
+        """
+        return run(self._native.collect_output(stream))
+
+    def kill(self, signal: Signal = "SIGTERM") -> None:
+        """Send a signal to the command's whole process group.
+
+        Of a command that has ended it does nothing.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+        """
+        run(self._native.kill(signal))

@@ -1,0 +1,90 @@
+# Made from _async/stream.py by tools/unasync.py. Change that, not this.
+"""Streams: events of a command, entries of its log, bytes of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..types import ExecEvent, LogEvent
+from ._runner import run
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .. import _native
+
+T = TypeVar("T")
+
+
+class Stream(Generic[T]):
+    """Items that arrive one after the other.
+
+    It begins when it is first iterated or entered, and ends with its last item, when it is closed,
+    and when it is dropped. A reader that is slow holds up nothing but its own stream and loses
+    nothing: other calls may be made between two items.
+    """
+
+    def __init__(self, native: _native.Stream) -> None:
+        self._native = native
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        while True:
+            item: Any = self._native.pop()
+            if item is not None:
+                return self._seen(item)
+            if not run(self._native.fill()):
+                raise StopIteration
+
+    def __enter__(self) -> Self:
+        run(self._native.fill())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream now. Idempotent."""
+        self._native.close()
+
+    def _seen(self, item: Any) -> T:
+        return item
+
+
+class ExecStream(Stream[ExecEvent]):
+    """A command's events, from `run_command_stream` or `exec_logs`.
+
+    Closing a stream of `run_command_stream` before its end, or dropping it, kills the command;
+    one of `exec_logs` only looks on.
+
+    Example:
+        >>> with sandbox.run_command_stream("make build") as events:
+        ...     for event in events:
+        ...         if event.type == "stdout":
+        ...             print(event.data, end="")
+    """
+
+    _cmd_id: str | None = None
+
+    @property
+    def cmd_id(self) -> str | None:
+        """The command's id, once a start event has told it."""
+        return self._cmd_id
+
+    def _seen(self, item: ExecEvent) -> ExecEvent:
+        if item.cmd_id is not None:
+            self._cmd_id = item.cmd_id
+        return item
+
+
+class LogStream(Stream[LogEvent]):
+    """A command's log: what it wrote, then what it writes, until it ends.
+
+    Closing it does not touch the command.
+    """
+
+
+class FileStream(Stream[bytes]):
+    """A file's bytes, as they arrive. Closing it ends the transfer."""

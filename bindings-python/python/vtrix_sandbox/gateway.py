@@ -1,0 +1,168 @@
+"""A gateway inside this process: sandboxes on the reader's own machine, with nothing to set up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _lifetime, _native, _options
+from ._options import Seconds, StrPath
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._async.client import AsyncClient
+    from ._sync.client import Client
+
+__all__ = ["LocalGateway"]
+
+
+class LocalGateway:
+    """A Vtrix gateway inside this process.
+
+    It is started by `with`, by `async with`, by `start` or `start_async`, and serves any client:
+    `gw.url` and `gw.token` are what one needs. Its sandboxes end with it, also when the process is
+    killed. It needs Linux.
+
+    Args:
+        listen: Address and port, such as `"127.0.0.1:8080"`; a free port of the loopback address
+            unless given.
+        data_dir: Where records and sandboxes are kept, and stay; a temporary directory, removed at
+            the end, unless given.
+        token: What clients have to show; made here unless given.
+        backend: `"local"` for the best isolation that this machine allows, `"process"` for none,
+            for trusted commands on machines that allow nothing better.
+        default_ttl: Seconds that a sandbox lives which asks for nothing; twelve hours.
+        max_sandboxes: Most sandboxes at once; 256.
+        images: Directories offered as images, by name; `"default"` replaces the host's tree.
+        expose: Directories of the host that every sandbox sees, read-only, at the same path.
+        plain_wire: Leave every addition to the documented wire off, as other gateways would.
+        client_grace: Seconds that the commands of a client that went away go on; ten.
+        kill_grace: Seconds between TERM and KILL; two.
+
+    Example:
+        >>> with LocalGateway() as gw, gw.client() as client:
+        ...     with client.create("me") as sandbox:
+        ...         print(sandbox.run_command("echo hello from $(hostname)").output)
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: str | None = None,
+        data_dir: StrPath | None = None,
+        token: str | None = None,
+        backend: Literal["local", "process"] | None = None,
+        default_ttl: Seconds | None = None,
+        max_sandboxes: int | None = None,
+        images: Mapping[str, StrPath] | None = None,
+        expose: Iterable[StrPath] | None = None,
+        plain_wire: bool = False,
+        client_grace: Seconds | None = None,
+        kill_grace: Seconds | None = None,
+    ) -> None:
+        self._settings: dict[str, Any] = {
+            "listen": listen,
+            "data_dir": None if data_dir is None else os.fspath(data_dir),
+            "token": token,
+            "backend": backend,
+            "default_ttl": _options.seconds(default_ttl),
+            "max_sandboxes": max_sandboxes,
+            "images": {name: os.fspath(dir) for name, dir in (images or {}).items()},
+            "expose": [os.fspath(dir) for dir in expose or ()],
+            "plain_wire": plain_wire,
+            "client_grace": _options.seconds(client_grace),
+            "kill_grace": _options.seconds(kill_grace),
+        }
+        self._running: _native.Gateway | None = None
+
+    def __repr__(self) -> str:
+        return f"<LocalGateway {'not running' if self._running is None else self._running.url}>"
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.start_async()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close_async()
+
+    def start(self) -> Self:
+        """Start it, unless it runs, and return it.
+
+        Raises:
+            UnavailableError: No sandbox can be built on this machine; the message says why.
+            InvalidArgumentError: A setting can't work.
+            LocalIoError: The address is taken, or the directory can't be used.
+        """
+        if self._running is None:
+            self._started(_native.wait(_native.start_gateway(**self._settings)))
+        return self
+
+    async def start_async(self) -> Self:
+        """As `start`, for a running event loop."""
+        if self._running is None:
+            from ._async._runner import run
+
+            self._started(await run(_native.start_gateway(**self._settings)))
+        return self
+
+    def close(self) -> None:
+        """End it with its sandboxes, and leave nothing of them behind. Idempotent."""
+        running, self._running = self._running, None
+        if running is not None:
+            _native.wait(running.stop())
+
+    async def close_async(self) -> None:
+        """As `close`, for a running event loop."""
+        running, self._running = self._running, None
+        if running is not None:
+            from ._async._runner import run
+
+            await run(running.stop())
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients, such as `http://127.0.0.1:41234`."""
+        return self._must_run().url
+
+    @property
+    def token(self) -> str:
+        """The bearer token for clients."""
+        return self._must_run().token
+
+    @property
+    def mode(self) -> str:
+        """How sandboxes are kept apart from the host."""
+        return self._must_run().mode
+
+    @property
+    def data_dir(self) -> str:
+        """Where records and sandboxes are kept."""
+        return os.fspath(self._must_run().data_dir)
+
+    def client(self, **options: Any) -> Client:
+        """Return a new client of this gateway; it takes the options of `Client`."""
+        from ._sync.client import Client
+
+        return Client(self.url, self.token, **options)
+
+    def async_client(self, **options: Any) -> AsyncClient:
+        """Return a new asyncio client of this gateway; it takes the options of `AsyncClient`."""
+        from ._async.client import AsyncClient
+
+        return AsyncClient(self.url, self.token, **options)
+
+    def _started(self, running: _native.Gateway) -> None:
+        self._running = running
+        _lifetime.made(self)
+
+    def _must_run(self) -> _native.Gateway:
+        if self._running is None:
+            raise RuntimeError("the gateway does not run: use it in a with block, or start it")
+        return self._running

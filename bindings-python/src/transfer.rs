@@ -1,0 +1,79 @@
+//! Moving files between this machine and a sandbox.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::aio::{Bridge, queue_of};
+use crate::callback;
+use crate::op::Op;
+use crate::sandbox::Sandbox;
+
+/// Copies a local file into the sandbox.
+#[pyfunction]
+pub(crate) fn upload_file(
+    sandbox: &Sandbox,
+    local_path: PathBuf,
+    sandbox_path: String,
+    mode: Option<u32>,
+    progress: Option<Py<PyAny>>,
+    bridge: Option<&Bound<'_, Bridge>>,
+) -> PyResult<Op> {
+    let id = Op::next_id();
+    let mut upload = sandbox.ours()?.upload_file(local_path, sandbox_path);
+    if let Some(mode) = mode {
+        upload = upload.mode(mode);
+    }
+    if let Some(function) = progress {
+        upload = upload.progress(callback::progress(function, queue_of(bridge)?, id));
+    }
+    Ok(Op::with_id(id, async move { upload.await.map(drop) }, |py, ()| Ok(py.None())))
+}
+
+/// Copies a file of the sandbox to this machine.
+#[pyfunction]
+pub(crate) fn download_file(
+    sandbox: &Sandbox,
+    sandbox_path: String,
+    local_path: PathBuf,
+    mkdir_recursive: bool,
+    progress: Option<Py<PyAny>>,
+    bridge: Option<&Bound<'_, Bridge>>,
+) -> PyResult<Op> {
+    let id = Op::next_id();
+    let mut download = sandbox
+        .ours()?
+        .download_file(sandbox_path, local_path)
+        .mkdir_recursive(mkdir_recursive);
+    if let Some(function) = progress {
+        download = download.progress(callback::progress(function, queue_of(bridge)?, id));
+    }
+    Ok(Op::with_id(id, async move { download.await }, |py, path| {
+        Ok(path.into_pyobject(py)?.into_any().unbind())
+    }))
+}
+
+/// Copies several files of the sandbox to this machine.
+#[pyfunction]
+pub(crate) fn download_files(
+    sandbox: &Sandbox,
+    files: Vec<(String, PathBuf)>,
+    mkdir_recursive: bool,
+    progress: Option<Py<PyAny>>,
+    bridge: Option<&Bound<'_, Bridge>>,
+) -> PyResult<Op> {
+    let id = Op::next_id();
+    let mut downloads =
+        sandbox.ours()?.download_files(files).mkdir_recursive(mkdir_recursive);
+    if let Some(function) = progress {
+        downloads = downloads.progress(callback::progress(function, queue_of(bridge)?, id));
+    }
+    Ok(Op::with_id(id, async move { downloads.await }, |py, saved| {
+        let places = PyDict::new(py);
+        for (remote, local) in saved {
+            places.set_item(remote, local)?;
+        }
+        Ok(places.into_any().unbind())
+    }))
+}

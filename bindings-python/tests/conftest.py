@@ -1,0 +1,65 @@
+"""What the tests share: a gateway, a client and a sandbox for each test process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import vtrix_sandbox
+from vtrix_sandbox import Client, LocalGateway, Sandbox
+
+GRACE = 0.2
+"""Seconds of every grace: enough to be seen, too short to be waited for."""
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[LocalGateway]:
+    with LocalGateway(client_grace=GRACE, kill_grace=GRACE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain_gateway() -> Iterator[LocalGateway]:
+    with LocalGateway(client_grace=GRACE, kill_grace=GRACE, plain_wire=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(gateway: LocalGateway) -> Iterator[Client]:
+    with gateway.client() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def sandbox(client: Client) -> Iterator[Sandbox]:
+    with client.create("tests") as made:
+        yield made
+        made.delete()
+
+
+@pytest.fixture
+async def async_sandbox(gateway: LocalGateway, sandbox: Sandbox) -> Any:
+    async with gateway.async_client() as client, await client.attach(sandbox.id) as attached:
+        yield attached
+
+
+@pytest.fixture
+def directory(sandbox: Sandbox, request: pytest.FixtureRequest) -> str:
+    path = f"/workspace/{request.node.name}-{os.urandom(4).hex()}"
+    sandbox.mkdir(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    # As many as the scenario with the most calls at once.
+    with ThreadPoolExecutor(160) as pool:
+        yield pool
+
+
+def pytest_report_header() -> str:
+    return f"vtrix_sandbox {vtrix_sandbox.__version__} from {vtrix_sandbox.__file__}"
