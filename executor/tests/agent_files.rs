@@ -223,7 +223,7 @@ async fn a_reader_never_sees_half_a_file() {
 async fn a_large_upload_in_one_message() {
     let agent = Agent::start();
     let mut client = agent.connect().await;
-    let bytes: Vec<u8> = (0..20_000_000u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..20_000_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
     let params = json!({"path": "big", "data": STANDARD.encode(&bytes)});
     client.call("write_binary", params).await.result();
     assert!(fs::read(agent.path("big")).unwrap() == bytes);
@@ -241,7 +241,7 @@ async fn long_texts_are_cut_on_a_character() {
     let content = answer.result()["content"].as_str().unwrap();
     assert_eq!((content.len(), &answer.result()["truncated"]), (204_798, &json!(true)));
     // Escapes that would burst the message of a foreign client cut further.
-    fs::write(agent.path("a"), [1u8; 204_800]).unwrap();
+    fs::write(agent.path("a"), vec![1u8; 204_800]).unwrap();
     let id = client.send("read", json!({"path": "a"})).await;
     let text = client.text().await;
     assert!(text.len() < 1024 * 1024 && text.len() > 1024 * 1024 - 1024);
@@ -266,7 +266,7 @@ async fn images_are_told_by_content_and_fit_or_do_not() {
     let answer = client.call("read", json!({"path": "small.txt"})).await;
     assert_eq!(answer.result()["mime_type"], "image/png");
     assert_eq!(STANDARD.decode(answer.result()["data"].as_str().unwrap()).unwrap(), PNG);
-    let big = [PNG, &[7; 1_500_000]].concat();
+    let big = [PNG, &vec![7; 1_500_000]].concat();
     fs::write(agent.path("big.png"), &big).unwrap();
     let answer = client.call("read", json!({"path": "big.png"})).await;
     assert_eq!(answer.code(), TOO_LARGE);

@@ -162,7 +162,7 @@ async fn the_plain_wire_has_no_additions() {
     // What a client asks for on the other wire means nothing here.
     std::fs::write(
         agent.path("big.png"),
-        [b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 2 << 20]].concat(),
+        [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![0; 2 << 20]].concat(),
     )
     .unwrap();
     let params = json!({"path": "big.png", "max_message": 50_000_000});
@@ -372,9 +372,6 @@ async fn pings_are_answered_while_output_is_blocked_and_after() {
             }
             Message::Text(text) => over |= text.contains("\"result\""),
             other => panic!("{other:?}"),
-        }
-        if over && pongs.last() != Some(&1999) {
-            client.socket.send(Message::Ping(Bytes::from_static(b"\0\0\x07\xcf"))).await.unwrap();
         }
     }
 }

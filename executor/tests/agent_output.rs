@@ -4,6 +4,8 @@
 
 mod agent_support;
 
+use std::ops::Range;
+
 use agent_support::{Agent, eventually, is_alive, soon};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -24,13 +26,17 @@ fn ranges(notes: &[Value], method: &str) -> (u64, u64) {
     (first.unwrap_or(0), next.unwrap_or(0))
 }
 
+fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
+    numbers.fold(String::new(), |all, n| all + &line(n) + "\n")
+}
+
 #[tokio::test]
 async fn more_than_the_replay_holds_arrives_complete() {
     let agent = Agent::start();
     let mut client = agent.connect().await;
     // Seven digits and a newline, 4 MiB of them.
     let answer = client.exec("seq -w 0 524287 | tr ' ' 0 | sed 's/^/0/'; echo end >&2").await;
-    let expected: String = (0..524_288).map(|n| format!("0{n:06}\n")).collect();
+    let expected: String = lines(0..524_288, |n| format!("0{n:06}"));
     assert!(answer.stdout() == expected);
     assert_eq!(ranges(&answer.notes, "exec.stdout"), (0, expected.len() as u64));
     assert_eq!(ranges(&answer.notes, "exec.stderr"), (0, 4));
@@ -53,19 +59,17 @@ async fn no_message_is_too_large_for_a_foreign_client() {
     // Every byte becomes six.
     let id =
         client.send("exec", json!({"command": "head -c 600000 /dev/zero | tr '\\0' '\\1'"})).await;
-    let mut output = None;
-    loop {
+    let output = loop {
         let text = client.text().await;
         assert!(text.len() < FOREIGN_MESSAGE, "{}", text.len());
         let message: Value = serde_json::from_str(&text).unwrap();
         if message["id"] == id {
-            output = message["result"]["output"].as_str().map(str::len);
             assert_eq!(message["result"]["output_truncated"], true);
-            break;
+            break message["result"]["output"].as_str().unwrap().len();
         }
-    }
+    };
     // As much as fits, not less.
-    assert!(output.unwrap() * 6 > FOREIGN_MESSAGE - 32 * 1024);
+    assert!(output * 6 > FOREIGN_MESSAGE - 32 * 1024);
 }
 
 #[tokio::test]
@@ -157,7 +161,7 @@ async fn many_followers_of_an_overrun_command_agree() {
     let command = "mkfifo gate; seq 1 300000; read line < gate; seq 300001 400000";
     let started = client.call("exec", json!({"command": command, "detached": true})).await;
     let name = started.result()["cmd_id"].clone();
-    let expected: String = (1..=400_000).map(|n| format!("{n}\n")).collect();
+    let expected: String = lines(1..400_001, |n| n.to_string());
     let mut followers = Vec::new();
     for _ in 0..8 {
         let mut follower = agent.connect().await;

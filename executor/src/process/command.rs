@@ -257,16 +257,19 @@ impl Observer {
     pub(crate) async fn ready(&mut self) -> usize {
         loop {
             let grown = self.command.grown.notified();
-            let state = self.command.state.borrow();
-            let oldest = state.replay.oldest().passed();
-            let ahead = state.replay.total() - self.cursor.passed().max(oldest);
-            let over = state.outcome.is_some();
-            drop(state);
+            let (ahead, over) = self.ahead();
             if ahead > 0 || over {
                 return ahead as usize;
             }
             grown.await;
         }
+    }
+
+    /// Bytes that are there to read, and whether no more will come.
+    fn ahead(&self) -> (u64, bool) {
+        let state = self.command.state.borrow();
+        let from = self.cursor.passed().max(state.replay.oldest().passed());
+        (state.replay.total() - from, state.outcome.is_some())
     }
 
     /// Appends the escaped text of the next bytes of one stream, at most `max`, and tells what it

@@ -83,6 +83,9 @@ impl Pipe {
     }
 
     fn note_owed(&self) {
+        if self.ended.get() {
+            return;
+        }
         let there = rustix::io::ioctl_fionread(self.fd.get_ref()).unwrap_or(0);
         self.owed.set(self.read.get() + there);
     }
@@ -142,13 +145,13 @@ pub(super) async fn run(command: Rc<Command>, plan: Plan, over: impl FnOnce()) {
     let Plan { stdin, stdout, stderr, timeout_at: mut timeout, client_grace, kill_grace, drains } =
         plan;
     let feeding = stdin.map(|(fd, data)| tokio::task::spawn_local(stdin::feed(fd, data)));
-    let (stdout, stderr) =
-        match (Pipe::new(stdout, Stream::Stdout), Pipe::new(stderr, Stream::Stderr)) {
-            (Ok(stdout), Ok(stderr)) => (stdout, stderr),
-            // The runtime's poller is exhausted: nothing of the output can be read, so the
-            // command cannot be run as promised.
-            _ => return give_up(&command, over).await,
-        };
+    let (Ok(stdout), Ok(stderr)) =
+        (Pipe::new(stdout, Stream::Stdout), Pipe::new(stderr, Stream::Stderr))
+    else {
+        // The runtime's poller is exhausted: nothing of the output can be read, so the command
+        // cannot be run as promised.
+        return give_up(&command, over).await;
+    };
     let mut pumps = pin!(join(stdout.pump(&command), stderr.pump(&command)));
     let mut pumped = false;
     let mut timed_out = false;

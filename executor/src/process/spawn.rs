@@ -172,7 +172,7 @@ impl Attributes {
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
         let mut this = Self(attributes);
         let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
-        let flags = libc::POSIX_SPAWN_SETSID as libc::c_int
+        let flags = libc::c_int::from(libc::POSIX_SPAWN_SETSID)
             | libc::POSIX_SPAWN_SETSIGMASK
             | libc::POSIX_SPAWN_SETSIGDEF;
         // SAFETY: the attributes are initialised above, the set by the call before its use. Of all

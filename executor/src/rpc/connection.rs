@@ -39,7 +39,7 @@ const PING_AFTER: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(45);
 
 /// How long a peer may take nothing of what waits for it.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// How often the peer is judged.
 const LOOK: Duration = Duration::from_secs(5);
@@ -256,9 +256,11 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         match &mut self.write {
             Write::Direct(socket) => Pin::new(socket).poll_write(cx, buf),
-            // Without room the reply waits at tungstenite, which tries again at its next read
-            // and keeps only the latest pong: no wake-up is needed.
-            Write::Queued(outbound) if outbound.reply(buf) => Poll::Ready(Ok(buf.len())),
+            // Without room the reply waits at tungstenite, which keeps only the latest pong and
+            // tries again when the reader is woken.
+            Write::Queued(outbound) if outbound.reply(buf, cx.waker()) => {
+                Poll::Ready(Ok(buf.len()))
+            }
             Write::Queued(_) => Poll::Pending,
         }
     }

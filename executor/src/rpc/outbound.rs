@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::net::unix::OwnedWriteHalf;
@@ -87,6 +88,7 @@ struct Inner {
     room: Arc<Semaphore>,
     wake: Notify,
     replies: Cell<usize>,
+    reply_waits: RefCell<Option<Waker>>,
     ending: Cell<bool>,
     blocked_since: Cell<Option<Instant>>,
     unblocked_at: Cell<Option<Instant>>,
@@ -99,6 +101,7 @@ impl Outbound {
             room: Arc::new(Semaphore::new(ROOM)),
             wake: Notify::new(),
             replies: Cell::new(0),
+            reply_waits: RefCell::default(),
             ending: Cell::new(false),
             blocked_since: Cell::new(None),
             unblocked_at: Cell::new(None),
@@ -155,9 +158,11 @@ impl Outbound {
         self.0.wake.notify_one();
     }
 
-    /// Queues a whole frame of tungstenite's; `false` if too much of that waits already.
-    pub(crate) fn reply(&self, frame: &[u8]) -> bool {
+    /// Queues a whole frame of tungstenite's; `false` if too much of that waits already, and then
+    /// `waker` is told when less does.
+    pub(crate) fn reply(&self, frame: &[u8], waker: &Waker) -> bool {
         if self.0.replies.get() + frame.len() > REPLIES {
+            *self.0.reply_waits.borrow_mut() = Some(waker.clone());
             return false;
         }
         self.0.replies.set(self.0.replies.get() + frame.len());
@@ -245,6 +250,9 @@ impl Outbound {
             done -= len;
             if frame.is_reply {
                 self.0.replies.set(self.0.replies.get() - len);
+                if let Some(waker) = self.0.reply_waits.borrow_mut().take() {
+                    waker.wake();
+                }
             }
             frames.pop_front();
         }
@@ -283,7 +291,7 @@ mod tests {
     #[test]
     fn replies_are_bounded() {
         let outbound = Outbound::new();
-        while outbound.reply(&[0; 100]) {}
+        while outbound.reply(&[0; 100], Waker::noop()) {}
         assert!(outbound.0.replies.get() <= REPLIES);
     }
 }

@@ -28,13 +28,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use vtrix_executor::contract::{AgentConfig, CONTROL_HEADER};
 
 /// Far beyond what anything here takes, so that only a hang runs into it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for `future`, and fails the test instead of hanging.
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(output) => output,
-        Err(_) => panic!("gave up waiting for {what}"),
+        Err(elapsed) => panic!("gave up waiting for {what}: {elapsed}"),
     }
 }
 
