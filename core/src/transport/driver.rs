@@ -9,7 +9,8 @@
 //! until there is room. Nothing is dropped and nothing grows; what else is open on this
 //! connection waits, which is why a [`Link`](super::Link) never puts a call that must not wait on
 //! a connection that carries streams. While the driver does not read, the peer's silence proves
-//! nothing, and the heartbeat's deadline is suspended.
+//! nothing, and the heartbeat's deadline is suspended; the driver sends pongs that nobody asked for,
+//! so that its own silence proves nothing either.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -86,13 +87,14 @@ struct Writer {
     socket: SplitSink<Socket, Message>,
     waiting: VecDeque<Outgoing>,
     ping: bool,
+    sign_of_life: bool,
     unflushed: bool,
     budgets: Vec<OwnedSemaphorePermit>,
 }
 
 impl Writer {
     fn idle(&self) -> bool {
-        self.waiting.is_empty() && !self.ping && !self.unflushed
+        self.waiting.is_empty() && !self.ping && !self.sign_of_life && !self.unflushed
     }
 
     /// Writes and flushes everything that waits. Cancel-safe: what was not written still waits.
@@ -102,6 +104,9 @@ impl Writer {
                 ready!(self.socket.poll_ready_unpin(cx))?;
                 if std::mem::take(&mut self.ping) {
                     self.socket.start_send_unpin(Message::Ping(bytes::Bytes::new()))?;
+                    self.unflushed = true;
+                } else if std::mem::take(&mut self.sign_of_life) {
+                    self.socket.start_send_unpin(Message::Pong(bytes::Bytes::new()))?;
                     self.unflushed = true;
                 } else if let Some(next) = self.waiting.pop_front() {
                     // A call that nobody waits for any more need not be made.
@@ -154,6 +159,7 @@ pub(super) async fn drive(
         socket,
         waiting: VecDeque::new(),
         ping: false,
+        sign_of_life: false,
         unflushed: false,
         budgets: Vec::new(),
     };
@@ -232,6 +238,8 @@ impl Driver {
     fn beat(&mut self, config: &Config) -> Result<()> {
         let now = Instant::now();
         if self.stalled.is_some() {
+            // The peer's pings wait unread as well, and it may not take that for death.
+            self.writer.sign_of_life = true;
             self.last_heard = now;
             return Ok(());
         }

@@ -38,8 +38,10 @@ const PING_AFTER: Duration = Duration::from_secs(15);
 /// How long a peer may be silent while nothing of ours is stuck on its way to it: three pings.
 const SILENCE: Duration = Duration::from_secs(45);
 
-/// How long a peer may take nothing of what waits for it.
-const STALL: Duration = Duration::from_mins(1);
+/// How long a peer may take nothing of what waits for it. A slow reader is not a dead one: it may
+/// be a person who thinks, or a program that works on the last event. A dead peer is found by TCP
+/// long before this, and costs one command that waits.
+const STALL: Duration = Duration::from_hours(1);
 
 /// How often the peer is judged.
 const LOOK: Duration = Duration::from_secs(5);
@@ -294,7 +296,7 @@ mod tests {
         let heard = Instant::now();
         let since = heard + Duration::from_secs(100);
         let judged = |after| judge(since + Duration::from_secs(after), heard, Some(since));
-        assert_eq!(judged(59), Verdict::Alive);
-        assert_eq!(judged(60), Verdict::Dead);
+        assert_eq!(judged(60 * 60 - 1), Verdict::Alive);
+        assert_eq!(judged(60 * 60), Verdict::Dead);
     }
 }

@@ -3,6 +3,7 @@
 //! Every test starts its own through the binary, as the gateway does, and talks to it over its
 //! socket. As root they run in each mode; an ordinary user's run in the one that is theirs.
 
+#![cfg(feature = "agent")]
 #![cfg(target_os = "linux")]
 
 mod devices;
