@@ -1,12 +1,14 @@
 //! The one TLS configuration of a client, shared by HTTP and WebSocket.
 //!
 //! The platform's trust store decides, widened by the roots that the client was given. A client
-//! of a plain `http` gateway trusts nobody, and does not read the trust store.
+//! of a plain `http` gateway trusts nobody, and does not read the trust store. With the feature
+//! `bundled-roots` Mozilla's roots take the trust store's place.
 
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+#[cfg(not(feature = "bundled-roots"))]
 use rustls_platform_verifier::Verifier;
 
 use crate::config::Config;
@@ -22,13 +24,26 @@ pub(super) fn client_config(config: &Config) -> Result<ClientConfig> {
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
     }
     let extra = config.extra_roots.iter().map(|der| CertificateDer::from(der.clone()));
-    let verifier = Verifier::new_with_extra_roots(extra, provider)
-        .map_err(|error| tls_error("the trusted roots can't be used", error))?;
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+    let unusable = |error| tls_error("the trusted roots can't be used", error);
+    #[cfg(feature = "bundled-roots")]
+    let builder = {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for root in extra {
+            roots.add(root).map_err(unusable)?;
+        }
+        builder.with_root_certificates(roots)
+    };
+    #[cfg(not(feature = "bundled-roots"))]
+    let builder = {
+        let verifier = Verifier::new_with_extra_roots(extra, provider).map_err(unusable)?;
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    Ok(builder.with_no_client_auth())
 }
+
+// The verifier of Android's trust store panics unless a Java context was given to it first.
+#[cfg(all(target_os = "android", not(feature = "bundled-roots")))]
+compile_error!("on Android the feature `bundled-roots` is needed");
 
 fn tls_error(message: &str, error: rustls::Error) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("{message}: {error}")).with_source(error)

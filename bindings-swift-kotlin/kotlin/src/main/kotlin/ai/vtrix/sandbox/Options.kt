@@ -1,0 +1,186 @@
+package ai.vtrix.sandbox
+
+import kotlin.time.Duration
+import kotlin.time.toJavaDuration
+import ai.vtrix.sandbox.ffi.ClientOptions as NativeClientOptions
+import ai.vtrix.sandbox.ffi.CreateOptions as NativeCreateOptions
+import ai.vtrix.sandbox.ffi.Payload as NativePayload
+import ai.vtrix.sandbox.ffi.RunRequest
+import ai.vtrix.sandbox.ffi.WriteFile as NativeWriteFile
+
+/** Which routes a gateway has. */
+public enum class Routes {
+    /** `/api/v1/sandbox`, the documented generation. */
+    SANDBOX,
+
+    /** `/api/v1/sandboxes`, of later gateways. */
+    SANDBOXES,
+}
+
+/**
+ * Options of a [Client]. What is not given has a default; durations are positive.
+ *
+ * @property baseUrl the gateway, such as `http://127.0.0.1:8080`; `VTRIX_BASE_URL` if not given.
+ * @property token the credential; `VTRIX_TOKEN` if not given. [toString] does not show it.
+ * @property projectId the project; `VTRIX_PROJECT_ID` if not given.
+ * @property routes the gateway's generation of routes.
+ * @property connectTimeout how long a connection may take to be made: 10 s.
+ * @property callTimeout how long a call may take that is no command's: 60 s.
+ * @property heartbeatInterval how often an idle connection is asked for a sign of life: 10 s.
+ * @property heartbeatTimeout how long a connection may give none: 25 s.
+ * @property streamBuffer bytes that wait for a slow reader of a stream: 2 MiB.
+ * @property maxInFlight calls open at once on a connection: 4,096.
+ * @property maxConnections connections to one sandbox: 4.
+ * @property maxMessage the largest message that is taken, in bytes.
+ * @property extraRootPem certificates to trust beside the platform's, each in PEM.
+ */
+public class ClientOptions(
+    public val baseUrl: String? = null,
+    public val token: String? = null,
+    public val projectId: String? = null,
+    public val routes: Routes = Routes.SANDBOX,
+    public val connectTimeout: Duration? = null,
+    public val callTimeout: Duration? = null,
+    public val heartbeatInterval: Duration? = null,
+    public val heartbeatTimeout: Duration? = null,
+    public val streamBuffer: Long? = null,
+    public val maxInFlight: Int? = null,
+    public val maxConnections: Int? = null,
+    public val maxMessage: Long? = null,
+    public val extraRootPem: List<ByteArray> = emptyList(),
+) {
+    internal fun native() = NativeClientOptions(
+        baseUrl = baseUrl,
+        token = token,
+        projectId = projectId,
+        laterRoutes = routes == Routes.SANDBOXES,
+        connectTimeout = connectTimeout?.native("connectTimeout"),
+        callTimeout = callTimeout?.native("callTimeout"),
+        heartbeatInterval = heartbeatInterval?.native("heartbeatInterval"),
+        heartbeatTimeout = heartbeatTimeout?.native("heartbeatTimeout"),
+        streamBuffer = streamBuffer?.count("streamBuffer"),
+        maxInFlight = maxInFlight?.count("maxInFlight"),
+        maxConnections = maxConnections?.count("maxConnections"),
+        maxMessage = maxMessage?.count("maxMessage"),
+        extraRootPem = extraRootPem,
+    )
+
+    /** Shows neither token nor URL, which may hold one. */
+    override fun toString(): String = "ClientOptions(projectId=$projectId, routes=$routes)"
+}
+
+/**
+ * Options of [Client.create].
+ *
+ * @property userId the sandbox's owner.
+ * @property spec resources and image.
+ * @property labels metadata.
+ * @property payloads calls made to the sandbox once it runs.
+ * @property ttlHours lifetime; 0 is the gateway's default.
+ * @property env environment of every command run through the handle.
+ * @property timeout how long to wait for the sandbox: 180 s.
+ */
+public class CreateOptions(
+    public val userId: String,
+    public val spec: Spec? = null,
+    public val labels: Map<String, String> = emptyMap(),
+    public val payloads: List<Payload> = emptyList(),
+    public val ttlHours: Double = 0.0,
+    public val env: Map<String, String> = emptyMap(),
+    public val timeout: Duration? = null,
+) {
+    internal fun native() = NativeCreateOptions(
+        userId = userId,
+        spec = spec,
+        labels = labels,
+        payloads = payloads.map(Payload::native),
+        ttlHours = ttlHours,
+        env = env,
+        timeout = timeout?.native("timeout"),
+    )
+}
+
+/**
+ * A call made to a sandbox once it runs, such as `/api/v1/env` with a body of names and values.
+ *
+ * @property api what to call.
+ * @property bodyJson what the call is given, as JSON.
+ * @property envs environment of that call alone.
+ */
+public class Payload(
+    public val api: String,
+    public val bodyJson: String? = null,
+    public val envs: Map<String, String> = emptyMap(),
+) {
+    internal fun native() = NativePayload(api, bodyJson, envs)
+}
+
+/**
+ * Options of a command.
+ *
+ * @property env variables, over the handle's own and the sandbox's.
+ * @property workingDir where the command starts: `/workspace` unless said otherwise.
+ * @property timeout how long the command may run before the sandbox kills it with its process group; zero, as where
+ *   nothing is said, is for ever.
+ * @property deadline how long the call may take, connecting included: past it the command is killed and the call
+ *   fails with [SandboxException.Timeout].
+ * @property sudo whether to run as root with the environment kept; the sandbox's commands mostly are root already.
+ * @property stdin what the command reads on its standard input, which then ends. UTF-8 on the wire of this generation.
+ * @property maxOutput bytes of output that the result keeps, 16 MiB unless said otherwise; the rest is read and
+ *   dropped, and the result says so.
+ */
+public class RunOptions(
+    public val env: Map<String, String> = emptyMap(),
+    public val workingDir: String? = null,
+    public val timeout: Duration = Duration.ZERO,
+    public val deadline: Duration? = null,
+    public val sudo: Boolean = false,
+    public val stdin: ByteArray? = null,
+    public val maxOutput: Long? = null,
+) {
+    internal fun request(command: String, args: List<String>) = RunRequest(
+        command = command,
+        args = args,
+        env = env,
+        workingDir = workingDir,
+        timeout = timeout.native("timeout"),
+        deadline = deadline?.native("deadline"),
+        sudo = sudo,
+        stdin = stdin,
+        maxOutput = maxOutput?.count("maxOutput"),
+    )
+
+    internal companion object {
+        val DEFAULT = RunOptions()
+    }
+}
+
+/**
+ * A file for [Sandbox.writeFiles].
+ *
+ * @property path where to, in the sandbox.
+ * @property content the whole content.
+ * @property mode permission bits, such as `0b111_101_101`; `null` keeps those of a file that is there, and is 0644
+ *   for a new one.
+ */
+public class WriteFile(public val path: String, public val content: ByteArray, public val mode: Int? = null) {
+    /** A file of text. */
+    public constructor(path: String, text: String, mode: Int? = null) : this(path, text.encodeToByteArray(), mode)
+
+    internal fun native() = NativeWriteFile(path, content, mode?.count("mode"))
+}
+
+internal fun Duration.native(name: String): java.time.Duration {
+    if (isNegative()) throw invalid("$name is negative")
+    return toJavaDuration()
+}
+
+internal fun Long.count(name: String): ULong {
+    if (this < 0) throw invalid("$name is negative")
+    return toULong()
+}
+
+internal fun Int.count(name: String): UInt {
+    if (this < 0) throw invalid("$name is negative")
+    return toUInt()
+}
