@@ -14,7 +14,6 @@ const PROVEN_ELSEWHERE: &[(&str, &str)] = &[
     ("rate_limited", "tests/harness: a gateway with room for one sandbox"),
     ("busy", "executor: more calls than one connection may have"),
     ("protocol", "tests/harness: hostile peers"),
-    ("unavailable", "tests/harness: a proxy's page in place of an answer"),
     ("not_resumable", "belongs to the session extension"),
     ("no_space", "executor: a file system that is full"),
     ("file_changed", "executor: a file that shrinks while it is read"),

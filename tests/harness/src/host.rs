@@ -1,7 +1,8 @@
 //! What a gateway has on this machine: processes, mounts, directories, control groups.
 //!
-//! Everything that belongs to a gateway's sandboxes carries the path of its data directory or
-//! descends from a process that does. That makes several gateways in one test process tell apart.
+//! A sandbox's processes are known by their mounts, which lead to the gateway's data directory:
+//! that tells several gateways in one test process apart. (Their arguments hold nothing: the
+//! executor wipes them.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,17 +20,16 @@ impl Host {
         Self { data_dir: data_dir.to_owned() }
     }
 
-    /// Every process of the gateway's sandboxes: the ones that were started with the data
-    /// directory among their arguments, and all that descends from them.
+    /// Every process inside the gateway's sandboxes, and all that descends from them.
     pub fn processes(&self) -> BTreeSet<u32> {
-        let wanted = self.data_dir.to_string_lossy().into_owned();
+        let wanted = self.mark();
         let mut parents = BTreeMap::new();
         let mut ours = BTreeSet::new();
         for pid in numbers(Path::new("/proc")) {
             let Some(parent) = parent_of(pid) else { continue };
             parents.insert(pid, parent);
-            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            if pid != std::process::id() && String::from_utf8_lossy(&arguments).contains(&wanted) {
+            let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+            if mounts.contains(&wanted) && pid != std::process::id() {
                 ours.insert(pid);
             }
         }
@@ -46,9 +46,15 @@ impl Host {
         }
     }
 
+    /// The data directory's own name: random, and part of every path below it, whatever file
+    /// system a path is told from.
+    fn mark(&self) -> String {
+        self.data_dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Every mount of the gateway's in this test's own mount namespace.
     pub fn mounts(&self) -> Vec<String> {
-        let wanted = self.data_dir.to_string_lossy().into_owned();
+        let wanted = self.mark();
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         table.lines().filter(|line| line.contains(&wanted)).map(str::to_owned).collect()
     }
@@ -89,7 +95,7 @@ impl Host {
     }
 }
 
-/// Whether a process of that number is there and has not ended.
+/// The parent of a process that is there.
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; the fields after its last one are plain.
