@@ -17,6 +17,7 @@ use rustix::mount::MountAttrFlags;
 
 use super::mounts::{clone_host_tree, clone_tree, set_attributes};
 use super::plan::Plan;
+use super::rootfs::TOP;
 use super::step::{Step, StepError};
 use super::user::acting_as;
 
@@ -103,6 +104,7 @@ fn fill(files: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
     if !plan.root {
         return Ok(());
     }
+    mkdir(files, TOP, 0o755)?;
     mkdir(files, "upper", 0o755)?;
     mkdir(files, "work", 0o755)?;
     let etc = std::iter::once(("etc", 0o755));

@@ -1,27 +1,37 @@
 //! Putting a root together and making it the only one.
 //!
-//! `/` is a small tmpfs that holds nothing but places to mount on and links, and is read-only in
-//! the end. Everything is attached below it while the old root is still there; a staging place
-//! holds what overlays are made of and is gone before anything of the sandbox runs.
+//! `/` is a directory of the sandbox's own, so that `/app` and `/data` are there to be made and
+//! survive a stop. Everything else is attached below it while the old root is still there; a
+//! staging place holds what overlays are made of and is gone before anything of the sandbox runs.
+//!
+//! An earlier life of the sandbox may have left anything at the top of that directory. So places
+//! are opened one name at a time, without following a link, and what is no directory makes way.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, chmodat, mkdirat, openat2, symlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, chmodat, mkdirat, openat2, readlinkat, symlinkat,
+    unlinkat,
+};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{fchdir, pivot_root};
 
 use super::layers::{INERT, Trees};
-use super::mounts::{attach, clone_tree, new_filesystem, set_attributes};
+use super::mounts::{attach, clone_tree, new_filesystem};
 use super::overlay::Overlay;
 use super::plan::Plan;
 use super::step::{Step, StepError};
 use super::{dev, etc, expose, overlay, proc};
 
-/// Where the parts wait that overlays are made of.
+/// Where the parts wait that overlays are made of, in a tmpfs that is left behind with the host.
 const STAGE: &str = ".stage";
 /// The sandbox's own directories there.
 const STAGED_FILES: &str = ".stage/fs";
+/// The directory among them that becomes `/`.
+pub(crate) const TOP: &str = "top";
 
 /// What differs between the modes.
 #[derive(Debug, Clone, Copy)]
@@ -41,20 +51,23 @@ pub(crate) fn build(
 ) -> Result<(), StepError> {
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", propagation).step("make the mounts private")?;
-    let settings = [("source", Some("root")), ("mode", Some("755")), ("size", Some("1m"))];
-    let root = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /")?;
-    attach(&root, CWD, "/").step("mount tmpfs /")?;
-    // Overlay's options are paths: from here they are relative to the new root.
-    fchdir(&root).step("enter the new root")?;
-    let root = root.as_fd();
+    let settings = [("source", Some("outside")), ("mode", Some("755")), ("size", Some("64k"))];
+    let outside = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /")?;
+    attach(&outside, CWD, "/").step("mount tmpfs /")?;
+    // Overlay's options are paths: from here they are relative to this place.
+    fchdir(&outside).step("enter the place to build at")?;
+    let outside = outside.as_fd();
 
-    stage(root, plan, trees, hostname)?;
+    stage(outside, plan, trees, hostname)?;
+    let root = clone_tree(outside, format!("{STAGED_FILES}/{TOP}")).step("mount /")?;
+    place(outside, TOP, &root).step("mount /")?;
+    let root = root.as_fd();
     for (name, target) in &plan.links {
-        symlinkat(target, root, name).step(format!("link /{name}"))?;
+        link(root, name, target).step(format!("link /{name}"))?;
     }
     for (name, _) in &plan.own {
         let step = || format!("mount /{name}");
-        let tree = clone_tree(root, format!("{STAGED_FILES}/{name}")).step(step())?;
+        let tree = clone_tree(outside, format!("{STAGED_FILES}/{name}")).step(step())?;
         place(root, name, &tree).step(step())?;
     }
     etc_overlay(root, plan, kind)?;
@@ -67,20 +80,26 @@ pub(crate) fn build(
     place(root, "run", &run).step("mount tmpfs /run")?;
     mkdir(run.as_fd(), "lock", 0o1777).step("make /run/lock")?;
     for name in ["dev", "proc", "sys"] {
-        mkdir(root, name, 0o755).step(format!("make /{name}"))?;
+        seat(root, name).step(format!("make /{name}"))?;
     }
     dev::mount(root, kind.ids)?;
     proc::mount(root, kind.userns)?;
     unmount(STAGE, UnmountFlags::DETACH).step("unmount the staging place")?;
-    rustix::fs::unlinkat(root, STAGE, rustix::fs::AtFlags::REMOVEDIR)
-        .step("remove the staging place")?;
 
+    // Twice: the place to build at covers the host's root, and a pivot past both would leave the
+    // one on top of the other for `/..` to find.
+    leave_for(outside)?;
+    leave_for(root)?;
+    expose::attach_all(root, &plan.expose, &trees.expose)
+}
+
+/// Makes a mount the root and lets go of everything that is not below it.
+fn leave_for(root: BorrowedFd<'_>) -> Result<(), StepError> {
+    fchdir(root).step("enter the new root")?;
     pivot_root(".", ".").step("pivot_root")?;
     // The old root is on top of the new one at the same place: this takes it away.
     unmount(".", UnmountFlags::DETACH).step("detach the old root")?;
-    rustix::process::chdir("/").step("enter the new root")?;
-    expose::attach_all(root, &plan.expose, &trees.expose)?;
-    set_attributes(root, MountAttrFlags::MOUNT_ATTR_RDONLY, None).step("make / read-only")
+    rustix::process::chdir("/").step("enter the new root")
 }
 
 /// Attaches the trees where overlays can name them.
@@ -137,12 +156,10 @@ fn layer_overlay(
 ) -> Result<(), StepError> {
     let step = || format!("mount overlay /{}", layer.at);
     let nested = layer.at.contains('/');
-    if !nested {
-        mkdir(root, &layer.at, 0o755).step(step())?;
-    }
     // Inside an overlay an earlier life of the sandbox may have removed the place or put a link
     // there: then it stays as the sandbox left it.
-    let place = match open_beneath(root, &layer.at) {
+    let place = if nested { open_beneath(root, &layer.at) } else { seat(root, &layer.at) };
+    let place = match place {
         Ok(place) => place,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if nested => return Ok(()),
         Err(errno) => return Err(errno).step(step()),
@@ -164,10 +181,45 @@ fn open_beneath(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     openat2(root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
 }
 
-/// Makes a directory and attaches a tree there.
+/// Attaches a tree at a directory of that name, which is made where it is missing.
 fn place(root: BorrowedFd<'_>, name: &str, tree: &OwnedFd) -> Result<(), Errno> {
-    mkdir(root, name, 0o755)?;
-    attach(tree, root, name)
+    attach(tree, seat(root, name)?.as_fd(), "")
+}
+
+/// Opens the directory of that name, made where it is missing or where something else is in its
+/// place. Follows no link.
+fn seat(root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    match mkdirat(root, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    match open_beneath(root, name) {
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            unlinkat(root, name, AtFlags::empty())?;
+            mkdirat(root, name, Mode::from_raw_mode(0o755))?;
+            open_beneath(root, name)
+        }
+        opened => opened,
+    }
+}
+
+/// Makes a link that leads to `target`, in place of one that leads elsewhere. A directory that the
+/// sandbox put there stays: it is the sandbox's own to break.
+fn link(root: BorrowedFd<'_>, name: &str, target: &Path) -> Result<(), Errno> {
+    match symlinkat(target, root, name) {
+        Err(Errno::EXIST) => {}
+        made => return made,
+    }
+    if readlinkat(root, name, Vec::new())
+        .is_ok_and(|now| now.to_bytes() == target.as_os_str().as_bytes())
+    {
+        return Ok(());
+    }
+    match unlinkat(root, name, AtFlags::empty()) {
+        Ok(()) => symlinkat(target, root, name),
+        Err(Errno::ISDIR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn mkdir(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<(), Errno> {
@@ -175,5 +227,5 @@ fn mkdir(directory: BorrowedFd<'_>, name: &str, mode: u32) -> Result<(), Errno> 
     if mode & 0o7022 == 0 {
         return Ok(());
     }
-    chmodat(directory, name, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
+    chmodat(directory, name, Mode::from_raw_mode(mode), AtFlags::empty())
 }

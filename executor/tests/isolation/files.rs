@@ -98,7 +98,11 @@ fn everyday_changes_to_files_work() {
         sandbox
             .ok("touch /tmp/a /dev/shm/b && echo y > /dev/null && head -c 8 /dev/urandom | wc -c");
         assert_eq!(sandbox.ok("readlink /var/run /etc/mtab"), "/run\n../proc/self/mounts");
-        assert!(sandbox.fails("touch /new").contains("Read-only"));
+        sandbox
+            .ok("mkdir -p /app/logs && touch /app/logs/a && mv /app /data && test -f /data/logs/a");
+        for place in ["/usr", "/etc", "/proc", "/dev", "/workspace"] {
+            sandbox.fails(&format!("rmdir {place} || mv {place} /else"));
+        }
     }
 }
 
@@ -160,6 +164,30 @@ fn a_sandbox_that_broke_its_own_etc_comes_up_again() {
         let second = start(&config);
         assert_eq!(second.ok("echo up"), "up", "{mode}");
         assert!(!fs::read_to_string("/etc/passwd").unwrap().is_empty());
+    }
+}
+
+#[test]
+fn whatever_is_left_at_the_top_leads_nowhere() {
+    for &mode in modes() {
+        let data = DataDir::new(mode);
+        let config = config(mode, &data);
+        let first = start(&config);
+        first.ok("mkdir -p /app && echo kept > /app/file && rm -f /bin && ln -s /nowhere /bin");
+        first.stop();
+        // Places to mount at, replaced by a link out, a file, and nothing.
+        let top = data.file("top");
+        for name in ["usr", "proc", "workspace"] {
+            fs::remove_dir(top.join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("/", top.join("usr")).unwrap();
+        fs::write(top.join("proc"), "").unwrap();
+        let second = start(&config);
+        assert_eq!(second.ok("cat /app/file"), "kept", "{mode}");
+        second
+            .ok("test -x /bin/sh && test -d /usr/bin && test -d /proc/self && test -d /workspace");
+        second.ok("test ! -L /usr");
+        second.stop();
     }
 }
 
