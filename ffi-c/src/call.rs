@@ -118,6 +118,7 @@ pub(crate) unsafe fn produce<T: Output>(
 }
 
 /// What the caller gave to be told of the end.
+#[derive(Clone, Copy)]
 pub(crate) struct Told<F> {
     pub(crate) on_done: F,
     pub(crate) user_data: *mut c_void,

@@ -68,7 +68,7 @@ pub const VTRIX_ROUTES_SANDBOX: i32 = 1;
 pub const VTRIX_ROUTES_SANDBOXES: i32 = 2;
 
 /// Waits that are for ever are so long: clocks end before `Duration::MAX` does.
-const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+const FOR_EVER: Duration = Duration::from_hours(10 * 365 * 24);
 
 impl vtrix_client_options {
     /// # Safety

@@ -117,7 +117,7 @@ impl<T: Send + 'static> Op<T> {
                 drop(done);
             });
             // Nothing is ever sent: the end of the sender is the signal.
-            drop(wait.recv());
+            let _ = wait.recv();
             result = stop.over(result);
         }
         drop(inside);

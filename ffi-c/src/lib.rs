@@ -12,11 +12,11 @@
 
 pub mod admin;
 pub mod buffer;
-mod call;
+pub mod call;
 pub mod client;
 pub mod client_options;
 pub mod command;
-mod completion;
+pub mod completion;
 pub mod error;
 pub mod event;
 pub mod file_values;

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn vtrix_update_options_init(
 }
 
 /// How long to wait for a sandbox to become active, where nothing else is said; as create does.
-const ACTIVE_TIMEOUT: Duration = Duration::from_secs(180);
+const ACTIVE_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// # Safety
 ///

@@ -85,9 +85,10 @@ pub unsafe extern "C" fn vtrix_task_cancel(task: *const vtrix_task) {
 /// \param task borrowed; NULL is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vtrix_task_is_done(task: *const vtrix_task) -> bool {
-    // SAFETY: NULL or live, as documented.
     guard_value(true, || {
-        unsafe { task.as_ref() }.is_none_or(|task| task.done.load(Ordering::Acquire))
+        // SAFETY: NULL or live, as documented.
+        let task = unsafe { task.as_ref() };
+        task.is_none_or(|task| task.done.load(Ordering::Acquire))
     })
 }
 

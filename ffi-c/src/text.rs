@@ -4,7 +4,10 @@
 //! a length that no memory can have, or text that is not UTF-8 is refused by the name of the
 //! parameter. On the way out they are borrowed from the object that was asked.
 
+use std::ffi::{CStr, c_char};
+
 use crate::error::{Failure, Fallible};
+use crate::guard::guard_value;
 
 /// Borrowed UTF-8 text with its length; not terminated.
 ///
@@ -15,7 +18,7 @@ use crate::error::{Failure, Fallible};
 #[derive(Clone, Copy)]
 pub struct vtrix_str {
     /// The first byte, or NULL.
-    pub data: *const std::ffi::c_char,
+    pub data: *const c_char,
     /// Bytes, without a terminator.
     pub len: usize,
 }
@@ -63,6 +66,20 @@ impl vtrix_bytes {
     pub(crate) fn lend(bytes: &[u8]) -> Self {
         Self { data: bytes.as_ptr(), len: bytes.len() }
     }
+}
+
+/// Lends a text that a zero byte ends. It stays the caller's, and is good for as long as that.
+///
+/// \param text borrowed; NULL gives nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vtrix_str_from(text: *const c_char) -> vtrix_str {
+    guard_value(vtrix_str::EMPTY, || {
+        if text.is_null() {
+            return vtrix_str::EMPTY;
+        }
+        // SAFETY: not NULL, and ended by a zero byte, as documented.
+        vtrix_str { data: text, len: unsafe { CStr::from_ptr(text) }.count_bytes() }
+    })
 }
 
 /// Looks at bytes of the caller's.
