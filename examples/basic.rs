@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Detached: started, and waited for when it suits.
     let job = sandbox.run("sleep 0.5; echo worked").spawn().await?;
-    println!("{} runs as process {:?}", job.cmd_id(), job.pid());
+    println!("{} runs as process {}", job.cmd_id(), job.pid().unwrap_or(-1));
     print!("{}", job.wait().await?.output_text());
 
     let server = sandbox.run("exec sleep 3600").spawn().await?;

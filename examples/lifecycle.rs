@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use vtrix_sandbox::{CreateOptions, ErrorKind, Payload, Spec, StopOptions, UpdateOptions};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

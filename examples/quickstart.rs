@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Run a command and look at how it ended.
     let done = sandbox.run("echo hello && uname -a").await?;
     print!("{}", done.output_text());
-    println!("exit code {:?}\n", done.exit_code());
+    println!("exit code {}\n", done.exit_code().unwrap_or(-1));
 
     // Watch a longer one while it runs.
     let countdown = "for n in 3 2 1; do echo $n; sleep 0.3; done; echo lift-off >&2; exit 7";

@@ -9,6 +9,7 @@ mod documents;
 mod examples;
 mod limits;
 mod plan;
+mod python;
 mod readme;
 mod steps;
 mod tidy;
@@ -50,6 +51,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Build the Python package, install it into fresh environments, and run its tests.
+    Python {
+        /// Passed on to pytest, such as `-k cancel`; alone, everything runs.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, bans and sources of dependencies; installs cargo-deny if it is missing.
     Deny,
 }
@@ -80,6 +87,7 @@ fn main() -> ExitCode {
             steps::run(command)
         }
         Command::Errors { check } => steps::run(documents::errors(check)),
+        Command::Python { arguments } => python::test(&arguments),
         Command::Deny => documents::deny(),
     };
     match outcome {

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
-use crate::{doctor, documents, examples, limits, readme, tidy};
+use crate::{doctor, documents, examples, limits, python, readme, tidy};
 
 /// Steps of [`steps`].
-const STEPS: usize = 13;
+const STEPS: usize = 13 + python::STEPS;
 
 /// Runs every step up to the first failure.
 pub(crate) fn test() -> ExitCode {
@@ -41,5 +41,6 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.check("signatures to come, in each language", documents::previews)?;
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
-    progress.check("the README's first command", readme::first_command)
+    progress.check("the README's first command", readme::first_command)?;
+    python::steps(progress)
 }

@@ -43,6 +43,11 @@ pub(crate) fn counted(mut command: Command) -> Result<Count, (Count, String)> {
         if let Some(result) = line.trim().strip_prefix("test result: ") {
             count.passed += number_before(result, " passed");
             count.failed += number_before(result, " failed");
+        } else if line.contains(" in ") && line.ends_with(['s', ')']) && line.contains(" passed") {
+            // The last line of pytest: `1 failed, 12 passed in 3.45s (0:00:03)`.
+            count.passed += number_before(&line, " passed");
+            count.failed += number_before(&line, " failed");
+            count.failed += number_before(&line, " error");
         }
     }
     match child.wait() {
