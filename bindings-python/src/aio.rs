@@ -139,15 +139,6 @@ impl Bridge {
         }
         Ok(())
     }
-
-    /// How many operations run.
-    fn __len__(&self) -> usize {
-        lock(&self.0.peek().pending).len()
-    }
-
-    fn __bool__(&self) -> bool {
-        true
-    }
 }
 
 impl Drop for Inner {
@@ -168,14 +159,13 @@ fn settle(py: Python<'_>, future: &Py<PyAny>, result: PyResult<Py<PyAny>>) -> Py
         Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
         Err(error) => {
             let value = error.value(py).clone();
-            match future.call_method1(intern!(py, "set_exception"), (value,)) {
-                Ok(done) => done,
+            if let Ok(done) = future.call_method1(intern!(py, "set_exception"), (value,)) {
+                done
+            } else {
                 // A future can't hold a StopIteration.
-                Err(_) => {
-                    let wrapped = PyRuntimeError::new_err("a callback raised StopIteration");
-                    wrapped.set_cause(py, Some(error));
-                    future.call_method1(intern!(py, "set_exception"), (wrapped.value(py),))?
-                }
+                let wrapped = PyRuntimeError::new_err("a callback raised StopIteration");
+                wrapped.set_cause(py, Some(error));
+                future.call_method1(intern!(py, "set_exception"), (wrapped.value(py),))?
             }
         }
     };
@@ -190,4 +180,3 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn queue_of(bridge: Option<&Bound<'_, Bridge>>) -> PyResult<Option<Arc<Queue>>> {
     bridge.map(|bridge| bridge.get().queue()).transpose()
 }
-

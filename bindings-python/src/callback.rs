@@ -121,9 +121,9 @@ pub(crate) fn progress(
     let function = Arc::new(function);
     let untold = Arc::new(Mutex::new(VecDeque::new()));
     move |progress| match &queue {
-        None => Python::attach(|py| {
-            function.call1(py, (convert::progress(py, progress)?,)).map(drop)
-        }),
+        None => {
+            Python::attach(|py| function.call1(py, (convert::progress(py, progress)?,)).map(drop))
+        }
         Some(queue) => {
             let mut waiting = untold.lock().unwrap_or_else(PoisonError::into_inner);
             let first = waiting.is_empty();

@@ -70,7 +70,7 @@ impl Command {
     fn collect_output(&self, stream: String) -> PyResult<Op> {
         let command = self.ours()?;
         let work = async move { command.collect_output(stream.parse()?).await };
-        Ok(Op::new(work, |py, output| Ok(convert::collected(py, output)?.unbind())))
+        Ok(Op::new(work, |py, output| Ok(convert::collected(py, &output)?.unbind())))
     }
 
     fn kill(&self, signal: String) -> PyResult<Op> {

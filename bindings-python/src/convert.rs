@@ -152,7 +152,7 @@ pub(crate) fn event(py: Python<'_>, event: core::ExecEvent) -> Made<'_> {
             record!(py, "ExecEvent", (kind,), { cmd_id: cmd_id, pid: pid, cwd: cwd })
         }
         core::ExecEvent::Gap { stream, from, to, .. } => record!(py, "ExecEvent", (kind,), {
-            stream: stream.name(), offset: from, missing: to - from,
+            stream: stream.name(), gap: (from, to),
         }),
         core::ExecEvent::Done { outcome: ended, output_incomplete, .. } => {
             record!(py, "ExecEvent", (kind,), {
@@ -164,12 +164,12 @@ pub(crate) fn event(py: Python<'_>, event: core::ExecEvent) -> Made<'_> {
     }
 }
 
-pub(crate) fn log_event(py: Python<'_>, event: core::LogEvent) -> Made<'_> {
+pub(crate) fn log_event<'py>(py: Python<'py>, event: &core::LogEvent) -> Made<'py> {
     let data = PyBytes::new(py, &event.data);
     value!(py, "LogEvent", (event.stream.name(), data, event.offset, event.missing))
 }
 
-pub(crate) fn collected(py: Python<'_>, collected: core::CollectedOutput) -> Made<'_> {
+pub(crate) fn collected<'py>(py: Python<'py>, collected: &core::CollectedOutput) -> Made<'py> {
     let data = PyBytes::new(py, &collected.data);
     value!(py, "CollectedOutput", (data, collected.truncated))
 }
@@ -197,7 +197,7 @@ pub(crate) fn file_entries(py: Python<'_>, entries: Vec<core::FileEntry>) -> Mad
     entries.into_pyobject(py)
 }
 
-pub(crate) fn file_info(py: Python<'_>, info: core::FileInfo) -> Made<'_> {
+pub(crate) fn file_info<'py>(py: Python<'py>, info: &core::FileInfo) -> Made<'py> {
     let modified_at = optional_time(info.modified_at.as_ref());
     value!(py, "FileInfo", (info.exists, info.is_file, info.is_dir, info.size, modified_at))
 }

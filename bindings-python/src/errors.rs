@@ -89,8 +89,8 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
         }
         fields.set_item("saved", saved)?;
     }
-    let made =
-        maker(py)?.call((error.kind().name(), error.message(), error.to_string()), Some(&fields))?;
+    let made = maker(py)?
+        .call((error.kind().name(), error.message(), error.to_string()), Some(&fields))?;
     Ok(made)
 }
 
@@ -146,6 +146,8 @@ fn maker(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 pub(crate) fn error_kinds(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(
         py,
-        ErrorKind::ALL.iter().map(|kind| (kind.name(), kind.status(), kind.retryable(), kind.meaning())),
+        ErrorKind::ALL
+            .iter()
+            .map(|kind| (kind.name(), kind.status(), kind.retryable(), kind.meaning())),
     )
 }

@@ -48,15 +48,11 @@ pub(crate) struct Gateway {
 
 #[pymethods]
 impl Gateway {
-    /// An operation that ends the gateway with its sandboxes. The second one does nothing.
-    fn stop(&self) -> PyResult<Op> {
-        let running = self.running.get()?.take();
-        Ok(Op::unit(async move {
-            match running {
-                Some(gateway) => gateway.shutdown().await,
-                None => Ok(()),
-            }
-        }))
+    /// An operation that ends the gateway with its sandboxes. None where there is nothing to end:
+    /// the second time, and in a forked child, whose parent has the gateway.
+    fn stop(&self) -> Option<Op> {
+        let gateway = self.running.get().ok()?.take()?;
+        Some(Op::unit(gateway.shutdown()))
     }
 }
 
@@ -83,9 +79,9 @@ pub(crate) fn start_gateway(
     logs::install();
     let mut builder = local::Gateway::builder().plain_wire(plain_wire);
     if let Some(listen) = listen {
-        let address: SocketAddr = listen
-            .parse()
-            .map_err(|_| errors::invalid("listen is no address with a port, such as 127.0.0.1:8080"))?;
+        let address: SocketAddr = listen.parse().map_err(|_| {
+            errors::invalid("listen is no address with a port, such as 127.0.0.1:8080")
+        })?;
         builder = builder.listen(address);
     }
     if let Some(dir) = data_dir {

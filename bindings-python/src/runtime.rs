@@ -39,15 +39,14 @@ pub(crate) fn handle() -> PyResult<&'static Handle> {
         .build()
         .map_err(|error| errors::internal(&format!("no runtime could be made: {error}")))?;
     let made = Box::into_raw(Box::new(Owned { process, runtime }));
-    match CURRENT.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => Ok(look(made).expect("just made").runtime.handle()),
-        Err(_) => {
-            // SAFETY: `made` comes from `Box::into_raw` above and was not published.
-            let lost = unsafe { Box::from_raw(made) };
-            lost.runtime.shutdown_background();
-            handle()
-        }
+    let published = CURRENT.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire);
+    if published.is_err() {
+        // Another thread was faster.
+        // SAFETY: `made` comes from `Box::into_raw` above and was not published.
+        let lost = unsafe { Box::from_raw(made) };
+        lost.runtime.shutdown_background();
     }
+    handle()
 }
 
 fn look(pointer: *const Owned) -> Option<&'static Owned> {

@@ -112,8 +112,8 @@ impl Sandbox {
     }
 
     fn domain(&self, py: Python<'_>, port: i64) -> PyResult<String> {
-        let port = u16::try_from(port)
-            .map_err(|_| errors::invalid("port is not between 1 and 65535"))?;
+        let port =
+            u16::try_from(port).map_err(|_| errors::invalid("port is not between 1 and 65535"))?;
         self.0.get()?.domain(port).map_err(|error| errors::to_py(py, &error))
     }
 
@@ -230,7 +230,7 @@ impl Sandbox {
     fn stat(&self, path: String) -> PyResult<Op> {
         let sandbox = self.ours()?;
         Ok(Op::new(async move { sandbox.stat(&path).await }, |py, info| {
-            Ok(convert::file_info(py, info)?.unbind())
+            Ok(convert::file_info(py, &info)?.unbind())
         }))
     }
 

@@ -64,7 +64,7 @@ impl Item {
     fn into_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
             Self::Event(event) => convert::event(py, event),
-            Self::Log(event) => convert::log_event(py, event),
+            Self::Log(event) => convert::log_event(py, &event),
             Self::Chunk(chunk) => Ok(PyBytes::new(py, &chunk).into_any()),
         }
     }

@@ -44,10 +44,15 @@ fn drive(mut work: Work) -> PyResult<Outcome> {
         while !parker.woken.swap(false, Ordering::Acquire) {
             thread::park_timeout(SIGNAL_INTERVAL);
             if !parker.woken.load(Ordering::Relaxed) {
-                Python::attach(|py| py.check_signals())?;
+                Python::attach(check_signals)?;
             }
         }
     }
+}
+
+// A path to the method itself would fix its lifetime.
+fn check_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 struct Parker {

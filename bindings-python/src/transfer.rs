@@ -42,10 +42,8 @@ pub(crate) fn download_file(
     bridge: Option<&Bound<'_, Bridge>>,
 ) -> PyResult<Op> {
     let id = Op::next_id();
-    let mut download = sandbox
-        .ours()?
-        .download_file(sandbox_path, local_path)
-        .mkdir_recursive(mkdir_recursive);
+    let mut download =
+        sandbox.ours()?.download_file(sandbox_path, local_path).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
         download = download.progress(callback::progress(function, queue_of(bridge)?, id));
     }
@@ -64,8 +62,7 @@ pub(crate) fn download_files(
     bridge: Option<&Bound<'_, Bridge>>,
 ) -> PyResult<Op> {
     let id = Op::next_id();
-    let mut downloads =
-        sandbox.ours()?.download_files(files).mkdir_recursive(mkdir_recursive);
+    let mut downloads = sandbox.ours()?.download_files(files).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
         downloads = downloads.progress(callback::progress(function, queue_of(bridge)?, id));
     }

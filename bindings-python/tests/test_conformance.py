@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.operations import Family
-from conformance.runner import Scenario, Stage, load, run
 
 from vtrix_sandbox import LocalGateway
 
-SCENARIOS = list(load(Path(os.environ["VTRIX_SCENARIOS"])))
+from conformance.operations import Family
+from conformance.runner import Scenario, Stage, load, run
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = list(load(ROOT / "tests" / "conformance" / "scenarios"))
 
 
 def cases() -> list[Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import copy
 import errno
+import json
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,17 @@ def test_exceptions_travel_between_processes(kind: str) -> None:
 def test_no_class_is_left_over() -> None:
     assert set(exceptions._CLASSES) == set(KINDS)
     assert len({number for _, number, _, _ in _native.error_kinds()}) == len(KINDS)
+
+
+def test_the_table_of_the_documents() -> None:
+    table = json.loads((Path(__file__).resolve().parents[2] / "docs" / "errors.json").read_text())
+    rows = {row["kind"]: row for row in table["kinds"]}
+    assert set(rows) == set(KINDS)
+    for kind, row in rows.items():
+        cls = getattr(vs, row["python"]["class"])
+        assert cls.kind == kind
+        base = row["python"]["base"]
+        assert (STANDARD.get(kind) or type(None)) is getattr(builtins, base or "", type(None)), kind
 
 
 def test_a_newer_kind_is_the_gateways() -> None:

@@ -80,6 +80,12 @@ def test_everything_exported_is_there() -> None:
         vs.NoSuchName  # noqa: B018
 
 
+def test_all_of_both_modules_of_values_is_exported() -> None:
+    from vtrix_sandbox import exceptions, types
+
+    assert {*exceptions.__all__, *types.__all__} < set(vs.__all__)
+
+
 def test_a_star_import_shadows_no_builtin() -> None:
     import builtins
 

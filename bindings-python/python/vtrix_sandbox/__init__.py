@@ -17,23 +17,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import exceptions, types
+from . import exceptions
 from ._logging import forward_logs
 from ._native import DEFAULT_MAX_OUTPUT, MAX_EXTEND_SECONDS, CommandFinished
-from ._native import VERSION as __version__
+from ._native import VERSION as __version__  # noqa: N811
 from ._sync.client import Client
 from ._sync.command import Command
 from ._sync.sandbox import Sandbox
 from ._sync.stream import ExecStream, FileStream, LogStream
-from .exceptions import *  # noqa: F403
-from .exceptions import (
-    FileNotFoundError,
-    IsADirectoryError,
-    NotADirectoryError,
-    TimeoutError,
-)
+from .exceptions import *
+from .exceptions import FileNotFoundError as FileNotFoundError
+from .exceptions import IsADirectoryError as IsADirectoryError
+from .exceptions import NotADirectoryError as NotADirectoryError
+from .exceptions import TimeoutError as TimeoutError
 from .gateway import LocalGateway
-from .types import *  # noqa: F403
+from .types import *
 
 if TYPE_CHECKING:
     from ._async.client import AsyncClient
@@ -52,20 +50,73 @@ __all__ = [
     "AsyncFileStream",
     "AsyncLogStream",
     "AsyncSandbox",
+    "BusyError",
+    "CallbackError",
+    "CancelledError",
     "Client",
+    "ClosedError",
+    "CollectedOutput",
     "Command",
+    "CommandFailedError",
     "CommandFinished",
+    "CommandNotFoundError",
+    "CommandNotStartedError",
+    "CommandTimedOutError",
+    "ConflictError",
+    "ConnectFailedError",
+    "ConnectTimeoutError",
+    "ConnectionLostError",
+    "EditAmbiguousError",
+    "EditNoMatchError",
+    "ExecEvent",
     "ExecStream",
+    "Exited",
+    "FileChangedError",
+    "FileEntry",
+    "FileInfo",
+    "FileIoError",
     "FileStream",
+    "GatewayError",
+    "ImageContent",
+    "InternalError",
+    "InvalidArgumentError",
+    "Killed",
+    "ListResult",
     "LocalGateway",
+    "LocalIoError",
+    "LogEvent",
     "LogStream",
+    "NoSpaceError",
+    "NotARegularFileError",
+    "NotActiveError",
+    "NotFoundError",
+    "NotResumableError",
+    "Outcome",
+    "Pagination",
+    "PartialError",
+    "Payload",
+    "PermissionDeniedError",
+    "PoolStatus",
+    "Progress",
+    "ProtocolError",
+    "RateLimitedError",
+    "ReadResult",
+    "RollingStatus",
     "Sandbox",
+    "SandboxError",
+    "SandboxInfo",
+    "Spec",
+    "TextContent",
+    "TimedOut",
+    "TooLargeError",
+    "UnauthorizedError",
+    "UnavailableError",
+    "Unknown",
+    "WriteFile",
     "__version__",
     "exceptions",
     "forward_logs",
 ]
-__all__ += exceptions.__all__
-__all__ += types.__all__
 
 # asyncio takes longer to import than everything here together: only those who use it pay.
 _ASYNC = {

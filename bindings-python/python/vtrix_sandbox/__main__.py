@@ -53,8 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--timeout", type=float, help="seconds after which the command is killed")
     run.add_argument("--image")
-    run.add_argument("cmd", metavar="CMD", help="a line for /bin/sh")
-    run.add_argument("args", metavar="ARG", nargs="*", help="quoted and appended to CMD")
+    run.add_argument(
+        "command",
+        metavar="CMD",
+        nargs="+",
+        help="a line for /bin/sh, and arguments, which are quoted and appended to it",
+    )
     run.set_defaults(run=_run)
     return parser
 
@@ -65,8 +69,12 @@ def _serve(options: Any) -> int:
         print("vtrix_sandbox: --image is NAME=DIR", file=sys.stderr)
         return 2
     over = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        over.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, end)
     gateway = LocalGateway(
         listen=options.listen,
         token=options.token,
@@ -92,8 +100,8 @@ def _run(options: Any) -> int:
         sandbox = stack.enter_context(client.create(getpass.getuser(), spec=spec))
         stack.callback(sandbox.delete)
         done = sandbox.run_command(
-            options.cmd,
-            options.args,
+            options.command[0],
+            options.command[1:],
             timeout=options.timeout,
             stdin=None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(),
             stdout=sys.stdout.buffer,

@@ -33,7 +33,8 @@ def forward_logs(level: int | str | None = None) -> None:
     if level is None:
         level = logging.getLogger("vtrix_sandbox").getEffectiveLevel()
     if isinstance(level, str):
-        number = logging.getLevelName(level.upper())
+        # Of a name it gives the number; the function made for that is of Python 3.11.
+        number: object = logging.getLevelName(level.upper())  # pyright: ignore[reportDeprecated]
         if not isinstance(number, int):
             raise ValueError(f"level is {level!r}, which logging does not know")
         level = number

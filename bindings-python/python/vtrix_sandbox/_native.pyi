@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Generic, Literal, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 from .types import (
     CollectedOutput,
@@ -20,9 +20,32 @@ from .types import (
     Spec,
 )
 
+__all__ = [
+    "DEFAULT_MAX_OUTPUT",
+    "MAX_EXTEND_SECONDS",
+    "VERSION",
+    "Bridge",
+    "Client",
+    "Command",
+    "CommandFinished",
+    "Gateway",
+    "Op",
+    "Sandbox",
+    "Stream",
+    "download_file",
+    "download_files",
+    "error_kinds",
+    "log_level",
+    "next_logs",
+    "start_gateway",
+    "stop_logs",
+    "upload_file",
+    "wait",
+]
+
 _T = TypeVar("_T")
-_Payload = tuple[str, str | None, list[tuple[str, str]]]
-_Callback = Callable[[Any], object]
+_Payload: TypeAlias = tuple[str, str | None, list[tuple[str, str]]]
+_Callback: TypeAlias = Callable[[Any], object]
 
 DEFAULT_MAX_OUTPUT: Final[int]
 MAX_EXTEND_SECONDS: Final[int]
@@ -38,8 +61,6 @@ class Bridge:
     def submit(self, op: Op[Any], future: Any) -> int: ...
     def cancel(self, id: int) -> None: ...
     def drain(self) -> None: ...
-    def __len__(self) -> int: ...
-    def __bool__(self) -> bool: ...
 
 @final
 class Client:
@@ -213,7 +234,7 @@ class Gateway:
     def mode(self) -> str: ...
     @property
     def data_dir(self) -> Path: ...
-    def stop(self) -> Op[None]: ...
+    def stop(self) -> Op[None] | None: ...
 
 def wait(op: Op[_T]) -> _T: ...
 def start_gateway(

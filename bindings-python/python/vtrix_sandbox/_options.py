@@ -6,14 +6,14 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol, Union
+from typing import Any, Protocol, cast
 
 from .exceptions import InvalidArgumentError
 from .types import Payload, Spec, WriteFile
 
-StrPath = Union[str, "os.PathLike[str]"]
-Seconds = Union[float, timedelta]
-Content = Union[bytes, bytearray, memoryview, str]
+StrPath = str | os.PathLike[str]
+Seconds = float | timedelta
+Content = bytes | bytearray | memoryview | str
 
 
 class Readable(Protocol):
@@ -40,8 +40,8 @@ class BinaryWriter(Protocol):
         ...
 
 
-Writer = Union[TextWriter, BinaryWriter]
-Stdin = Union[str, bytes, bytearray, memoryview, Readable]
+Writer = TextWriter | BinaryWriter
+Stdin = str | bytes | bytearray | memoryview | Readable
 
 
 def seconds(value: Seconds | None) -> float | None:
@@ -129,7 +129,8 @@ def write_files(
 ) -> list[tuple[str, bytes, int | None]]:
     """Return files to be written, from `{path: content}` or `WriteFile`s."""
     if isinstance(files, Mapping):
-        return [(path(name), to_bytes(content), None) for name, content in files.items()]
+        named = cast("Mapping[str, Content]", files)
+        return [(path(name), to_bytes(content), None) for name, content in named.items()]
     return [(path(file.path), to_bytes(file.content), file.mode) for file in files]
 
 
@@ -137,8 +138,9 @@ def download_files(
     files: Mapping[str, StrPath] | Iterable[tuple[str, StrPath]],
 ) -> list[tuple[str, str]]:
     """Return pairs of a path in the sandbox and one on this machine."""
-    pairs = files.items() if isinstance(files, Mapping) else files
-    return [(path(remote), os.fspath(local)) for remote, local in pairs]
+    if isinstance(files, Mapping):
+        files = cast("Mapping[str, StrPath]", files).items()
+    return [(path(remote), os.fspath(local)) for remote, local in files]
 
 
 def pem(value: bytes | str | os.PathLike[str] | None) -> bytes | None:

@@ -100,7 +100,8 @@ class SandboxError(Exception):
         if kind is not None:
             self.kind = kind
         if self._errno is not None:
-            self.errno = self._errno
+            # Declared by `OSError`, which the classes that have a number derive from.
+            object.__setattr__(self, "errno", self._errno)
         self.message = message
         self._text = message if text is None else text
         self.operation = operation
@@ -385,7 +386,9 @@ _CLASSES: dict[str, type[SandboxError]] = {
 }
 
 
-def _from_native(kind: str, message: str, text: str, **fields: Any) -> SandboxError:
+def _from_native(  # pyright: ignore[reportUnusedFunction]
+    kind: str, message: str, text: str, **fields: Any
+) -> SandboxError:
     # A kind that is newer than this file is treated as the gateway's, and keeps its name.
     cls = _CLASSES.get(kind, GatewayError)
     return cls(message, text=text, kind=kind, **fields)

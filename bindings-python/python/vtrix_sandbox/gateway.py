@@ -114,17 +114,17 @@ class LocalGateway:
 
     def close(self) -> None:
         """End it with its sandboxes, and leave nothing of them behind. Idempotent."""
-        running, self._running = self._running, None
-        if running is not None:
-            _native.wait(running.stop())
+        stop = self._stop()
+        if stop is not None:
+            _native.wait(stop)
 
     async def close_async(self) -> None:
         """As `close`, for a running event loop."""
-        running, self._running = self._running, None
-        if running is not None:
+        stop = self._stop()
+        if stop is not None:
             from ._async._runner import run
 
-            await run(running.stop())
+            await run(stop)
 
     @property
     def url(self) -> str:
@@ -161,6 +161,10 @@ class LocalGateway:
     def _started(self, running: _native.Gateway) -> None:
         self._running = running
         _lifetime.made(self)
+
+    def _stop(self) -> _native.Op[None] | None:
+        running, self._running = self._running, None
+        return None if running is None else running.stop()
 
     def _must_run(self) -> _native.Gateway:
         if self._running is None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
 from .types import Progress
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["Bar", "ProgressOption"]
 
-ProgressOption = Union[bool, Callable[[Progress], object], None]
+ProgressOption = bool | Callable[[Progress], object] | None
 """What `progress=` takes: a function, `True` for a bar, or nothing."""
 
 _INTERVAL = 0.1
@@ -32,7 +35,7 @@ class Bar:
         self._drawn = 0.0
         self._width = 0
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,7 +113,7 @@ class Shown:
             self._bar if self._bar is not None else (option if callable(option) else None)
         )
 
-    def __enter__(self) -> Shown:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ fields with defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -290,7 +290,7 @@ class Unknown:
         return f"ended in an unknown way: {self.reason}"
 
 
-Outcome = Union[Exited, Killed, TimedOut, Unknown]
+Outcome = Exited | Killed | TimedOut | Unknown
 """How a command ended; made for `match`. May grow cases."""
 
 
@@ -303,8 +303,7 @@ class ExecEvent:
     data_bytes: bytes | None = field(default=None, repr=False)
     """Of stdout and stderr: the bytes. They never end inside a character."""
     offset: int | None = None
-    """Of stdout and stderr: where `data_bytes` begins in its stream, where the gateway tells. Of
-    a gap: where it begins."""
+    """Of stdout and stderr: where `data_bytes` begins in its stream, where the gateway tells."""
     cmd_id: str | None = None
     """Of start: the command's id, where the gateway tells it this early."""
     pid: int | None = None
@@ -317,8 +316,13 @@ class ExecEvent:
     """Of done: something in the background still held the output."""
     stream: Literal["stdout", "stderr"] | None = None
     """Of a gap: which stream has it."""
-    missing: int = 0
-    """Of a gap: how many bytes nobody kept."""
+    gap: tuple[int, int] | None = None
+    """Of a gap: the first byte that nobody kept, and the first after them."""
+
+    @property
+    def missing(self) -> int:
+        """Of a gap: how many bytes nobody kept."""
+        return 0 if self.gap is None else self.gap[1] - self.gap[0]
 
     @property
     def data(self) -> str | None:
@@ -425,7 +429,7 @@ class ImageContent:
     type: Literal["image"] = field(default="image", init=False, repr=False)
 
 
-ReadResult = Union[TextContent, ImageContent]
+ReadResult = TextContent | ImageContent
 """What `read` returns; its `type` is `"text"` or `"image"`."""
 
 

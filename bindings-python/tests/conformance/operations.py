@@ -64,7 +64,7 @@ class Keeps:
         return b"".join(self.parts)
 
 
-class WriterFailed(Exception):  # noqa: N818
+class WriterFailed(Exception):
     """The caller's own."""
 
 
@@ -138,8 +138,8 @@ def item(value: Any) -> Any:
         if value.type == "start":
             shown |= {"cmd_id": value.cmd_id, "pid": value.pid, "cwd": value.cwd}
         elif value.type == "gap":
-            start = value.offset or 0
-            shown |= {"stream": value.stream, "from": start, "to": start + value.missing}
+            assert value.gap is not None
+            shown |= {"stream": value.stream, "from": value.gap[0], "to": value.gap[1]}
         elif value.type == "done":
             shown |= {"exit_code": value.exit_code, "outcome": plain(value.outcome)}
         else:
@@ -181,7 +181,10 @@ async def collect(family: Family, stream: Any) -> dict[str, Any]:
 
 
 def text(value: Any) -> Any:
-    return generate(value).decode() if is_generator(value) else value
+    """A text, which a generator or a number saved before may stand for."""
+    if is_generator(value):
+        return generate(value).decode()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def run_options(with_: dict[str, Any]) -> tuple[str, list[str], dict[str, Any]]:
@@ -232,6 +235,7 @@ async def on_sandbox(
         return sandbox.timeout.total_seconds(), None
     if verb in ("run_command", "run_command_detached", "run_command_stream"):
         return await on_run(family, verb, sandbox, with_, opened)
+    with_ = {name: text(value) if name == "path" else value for name, value in with_.items()}
     if verb in ("exec_logs", "read_stream"):
         stream = getattr(sandbox, verb)(**with_)
         return (None, stream) if opened else (await collect(family, stream), None)
@@ -337,5 +341,3 @@ def on_local(verb: str, directory: Path, with_: dict[str, Any]) -> Any:
     if verb == "list":
         return sorted(os.listdir(path))
     raise Broken(f"no local operation is called {verb}")
-
-

@@ -155,7 +155,10 @@ class Walk:
                 for value in values
             )
             if step.get("concurrent"):
-                await asyncio.gather(*rounds)
+                # Every round goes to its end, so that none is cut off in the middle.
+                for outcome in await asyncio.gather(*rounds, return_exceptions=True):
+                    if isinstance(outcome, BaseException):
+                        raise outcome
             else:
                 for one in rounds:
                     await one
@@ -175,14 +178,14 @@ class Walk:
             if self.family.name == "sync" and step["background"] in self.cancelled:
                 task: Any = await Child.start(self, do, on, with_)
             else:
-                task = asyncio.ensure_future(self.settled(self.perform(do, on, with_, False)))
+                task = asyncio.ensure_future(self.settled(do, on, with_, False))
             self.handles[name] = task
             return
         until = time.monotonic() + PATIENCE
         while True:
             with_ = scope.resolve(step.get("with", {}))
             on = self.target(step, scope)
-            came = await self.settled(self.perform(do, on, with_, step.get("open", False)))
+            came = await self.settled(do, on, with_, step.get("open", False))
             try:
                 self.judge(step, came, scope)
             except Mismatch as mismatch:
@@ -222,9 +225,9 @@ class Walk:
             if came.handle is not None:
                 self.handles[name] = came.handle
 
-    async def settled(self, work: Any) -> Came:
+    async def settled(self, do: str, on: Any, with_: dict[str, Any], opened: bool) -> Came:
         try:
-            value, handle = await work
+            value, handle = await self.perform(do, on, with_, opened)
         except (Broken, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -251,7 +254,8 @@ class Walk:
             return await self.on_task(verb, on), None
         if do == "stream.drop":
             # Dropped: no name leads to it any more.
-            self.handles = {name: held for name, held in self.handles.items() if held is not on}
+            for name in [name for name, held in self.handles.items() if held is on]:
+                del self.handles[name]
             self.made = [held for held in self.made if held is not on]
             return None, None
         if kind == "stream":
@@ -334,12 +338,14 @@ class Child:
             "do": do,
             "with": with_,
         }
+        paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", f"{__package__}.child",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(pickle.dumps(job))
         await process.stdin.drain()
         process.stdin.close()

@@ -10,11 +10,11 @@ from typing import Any
 Bytes = bytes
 
 
-class Mismatch(Exception):  # noqa: N818
+class Mismatch(Exception):
     """What came is not what a scenario wants."""
 
 
-class Broken(Exception):  # noqa: N818
+class Broken(Exception):
     """The scenario or the runner is wrong."""
 
 
@@ -150,7 +150,7 @@ def compare(wanted: Any, actual: Any, place: str) -> None:
     elif isinstance(wanted, list):
         if not isinstance(actual, list) or len(wanted) != len(actual):
             raise Mismatch(f"{place}: wanted {brief(wanted)}, got {brief(actual)}")
-        for at, (one, found) in enumerate(zip(wanted, actual)):
+        for at, (one, found) in enumerate(zip(wanted, actual, strict=True)):
             compare(one, found, f"{place}[{at}]")
     elif isinstance(wanted, (str, bytes)):
         same = isinstance(actual, (str, bytes)) and generate(wanted) == as_bytes(actual, place)

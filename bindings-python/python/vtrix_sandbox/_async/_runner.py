@@ -33,7 +33,7 @@ def _bridge(loop: asyncio.AbstractEventLoop) -> _native.Bridge:
 async def run(op: _native.Op[T]) -> T:
     """Run an operation to its end; cancelling the task cancels the operation."""
     loop = asyncio.get_running_loop()
-    bridge = _bridges.get(loop) or _bridge(loop)
+    bridge = _bridge(loop)
     future: asyncio.Future[T] = loop.create_future()
     ticket = bridge.submit(op, future)
     try:

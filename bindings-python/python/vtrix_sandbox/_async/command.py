@@ -18,7 +18,7 @@ Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
 
 
 class AsyncCommand:
-    """A command that was started. Dropping the handle never touches the command.
+    r"""A command that was started. Dropping the handle never touches the command.
 
     You get one from `run_command_detached` or `get_command`.
 
@@ -26,7 +26,7 @@ class AsyncCommand:
         >>> command = await sandbox.run_command_detached("sleep 1; echo done")
         >>> finished = await command.wait()
         >>> finished.output
-        'done\\n'
+        'done\n'
     """
 
     def __init__(self, native: _native.Command) -> None:

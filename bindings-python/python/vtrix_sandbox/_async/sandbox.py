@@ -68,7 +68,7 @@ class AsyncSandbox:
 
     @property
     def status(self) -> str:
-        """The status last told: `"active"`, `"stopped"`, `"destroying"`, …"""
+        """The status last told, such as `"active"`, `"stopped"` or `"destroying"`."""
         return self._native.status
 
     @property
@@ -116,7 +116,7 @@ class AsyncSandbox:
         max_output: int | None = None,
         check: bool = False,
     ) -> CommandFinished:
-        """Run a command to its end.
+        r"""Run a command to its end.
 
         A non-zero exit is no error unless `check` asks for it. Whatever ends the wait before the
         command (cancelling, Ctrl-C, the deadline, a writer that raises) kills the command.
@@ -147,7 +147,7 @@ class AsyncSandbox:
         Example:
             >>> done = await sandbox.run_command("grep -c", ["it's", "/etc/passwd"])
             >>> done.exit_code, done.output
-            (1, '0\\n')
+            (1, '0\n')
         """
         given = _options.command(
             cmd, args, env, working_dir, timeout, deadline, sudo, stdin, max_output
@@ -245,7 +245,7 @@ class AsyncSandbox:
     # Files.
 
     async def read(self, path: StrPath) -> ReadResult:
-        """Read a file: the first 204,800 bytes of a text, or a whole image.
+        r"""Read a file: the first 204,800 bytes of a text, or a whole image.
 
         `read_to_buffer` and `read_stream` have every byte of any file.
 
@@ -255,7 +255,7 @@ class AsyncSandbox:
         Example:
             >>> result = await sandbox.read("/etc/hostname")
             >>> result.type, result.content
-            ('text', 'sandbox\\n')
+            ('text', 'sandbox\n')
         """
         return await run(self._native.read(_options.path(path)))
 

@@ -19,7 +19,7 @@ Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
 
 
 class Command:
-    """A command that was started. Dropping the handle never touches the command.
+    r"""A command that was started. Dropping the handle never touches the command.
 
     You get one from `run_command_detached` or `get_command`.
 
@@ -27,7 +27,7 @@ class Command:
         >>> command = sandbox.run_command_detached("sleep 1; echo done")
         >>> finished = command.wait()
         >>> finished.output
-        'done\\n'
+        'done\n'
     """
 
     def __init__(self, native: _native.Command) -> None:

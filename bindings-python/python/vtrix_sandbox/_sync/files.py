@@ -72,19 +72,20 @@ class _Writer(io.RawIOBase):
         finally:
             super().close()
 
-    def __del__(self) -> None:
-        # A file that nobody closed is incomplete, and a finalizer must not wait for a network.
-        self.discard = True
-        super().__del__()
-
 
 class _Discarding:
     """Leaves the file as it was if the block is left by an exception."""
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             _raw(self).discard = True
         super().__exit__(kind, error, trace)  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        # A file that nobody closed is incomplete, and a finalizer must not wait for a network.
+        if not self.closed:  # type: ignore[attr-defined]
+            _raw(self).discard = True
+        super().__del__()  # type: ignore[misc]
 
 
 class _BufferedWriter(_Discarding, io.BufferedWriter):
@@ -96,7 +97,7 @@ class _TextWriter(_Discarding, io.TextIOWrapper):
 
 
 def _raw(file: Any) -> Any:
-    return _raw(file.buffer) if isinstance(file, io.TextIOWrapper) else file.raw
+    return file.buffer.raw if hasattr(file, "buffer") else file.raw
 
 
 def open_file(

@@ -69,7 +69,7 @@ class Sandbox:
 
     @property
     def status(self) -> str:
-        """The status last told: `"active"`, `"stopped"`, `"destroying"`, …"""
+        """The status last told, such as `"active"`, `"stopped"` or `"destroying"`."""
         return self._native.status
 
     @property
@@ -117,7 +117,7 @@ class Sandbox:
         max_output: int | None = None,
         check: bool = False,
     ) -> CommandFinished:
-        """Run a command to its end.
+        r"""Run a command to its end.
 
         A non-zero exit is no error unless `check` asks for it. Whatever ends the wait before the
         command (cancelling, Ctrl-C, the deadline, a writer that raises) kills the command.
@@ -148,7 +148,7 @@ class Sandbox:
         Example:
             >>> done = sandbox.run_command("grep -c", ["it's", "/etc/passwd"])
             >>> done.exit_code, done.output
-            (1, '0\\n')
+            (1, '0\n')
         """
         given = _options.command(
             cmd, args, env, working_dir, timeout, deadline, sudo, stdin, max_output
@@ -246,7 +246,7 @@ class Sandbox:
     # Files.
 
     def read(self, path: StrPath) -> ReadResult:
-        """Read a file: the first 204,800 bytes of a text, or a whole image.
+        r"""Read a file: the first 204,800 bytes of a text, or a whole image.
 
         `read_to_buffer` and `read_stream` have every byte of any file.
 
@@ -256,7 +256,7 @@ class Sandbox:
         Example:
             >>> result = sandbox.read("/etc/hostname")
             >>> result.type, result.content
-            ('text', 'sandbox\\n')
+            ('text', 'sandbox\n')
         """
         return run(self._native.read(_options.path(path)))
 

@@ -24,6 +24,15 @@ const PYTHON_BASES: &[(&str, &str)] = &[
     ("is_a_directory", "IsADirectoryError"),
     ("permission_denied", "PermissionError"),
     ("local_io", "OSError"),
+    ("not_found", "LookupError"),
+    ("command_not_found", "LookupError"),
+    ("edit_no_match", "ValueError"),
+    ("edit_ambiguous", "ValueError"),
+    ("too_large", "OSError"),
+    ("no_space", "OSError"),
+    ("not_a_regular_file", "OSError"),
+    ("file_changed", "OSError"),
+    ("file_io", "OSError"),
 ];
 
 fn words(kind: ErrorKind) -> Vec<String> {

@@ -1,0 +1,97 @@
+"""The package as it is installed: types, stubs, metadata, examples, the notebook."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+import vtrix_sandbox
+from vtrix_sandbox import LocalGateway
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+EXAMPLES = ROOT / "examples" / "python"
+PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py") if not path.name.startswith("_"))
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=HERE.parent,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_the_installed_package_is_what_is_tested() -> None:
+    assert vtrix_sandbox.__file__ is not None
+    package = Path(vtrix_sandbox.__file__).parent
+    assert not package.is_relative_to(ROOT)
+    assert (package / "py.typed").exists()
+    assert (package / "_native.pyi").exists()
+    assert importlib.metadata.version("vtrix-sandbox-native") == vtrix_sandbox.__version__
+    metadata = importlib.metadata.metadata("vtrix-sandbox-native")
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+
+
+def test_the_stubs_say_what_the_module_has() -> None:
+    allow = HERE / "stubtest-allowlist.txt"
+    done = run("-m", "mypy.stubtest", "vtrix_sandbox", "--allowlist", str(allow))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_types_are_strict() -> None:
+    done = run("-m", "pyright", "--pythonpath", sys.executable, "--project", "pyproject.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_source_is_tidy() -> None:
+    for command in (["check"], ["format", "--check"]):
+        done = run("-m", "ruff", *command, ".", str(EXAMPLES))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_example_has_its_twin() -> None:
+    names = {"basic.py", "stream.py", "attach.py", "files.py", "lifecycle.py"}
+    assert set(PROGRAMS) == names | {f"async_{name}" for name in names}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_examples_with_a_gateway_of_their_own(program: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if "VTRIX_" not in name}
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", program], cwd=EXAMPLES, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_examples_with_a_served_gateway(program: str, gateway: LocalGateway) -> None:
+    served = {"VTRIX_BASE_URL": gateway.url, "VTRIX_TOKEN": gateway.token}
+    done = run("-W", "error", str(EXAMPLES / program), **served)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_notebook(tmp_path: Path) -> None:
+    notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
+    for cell in notebook.cells:
+        assert not cell.get("outputs"), "outputs are not kept in the tree"
+    done = nbclient.NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    text = "".join(
+        output.get("text", "")
+        for cell in done.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    assert "hello from a sandbox" in text
+    assert "from asyncio" in text

@@ -1,0 +1,428 @@
+"""The process as a whole: signals, forks, threads, exits, leaks, the command line, logging."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vtrix_sandbox as vs
+from vtrix_sandbox import LocalGateway, Sandbox
+
+import elsewhere
+
+GONE = "for i in $(seq 500); do kill -0 $(cat pid) 2>/dev/null || exit 0; sleep 0.02; done; exit 1"
+UP = "while [ ! -s pid ]; do sleep 0.02; done"
+
+
+def python(code: str, *args: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), *args],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+ATTACH = """
+import sys, os, asyncio, threading
+import vtrix_sandbox as vs
+url, token, sandbox_id, directory = sys.argv[1:]
+client = vs.Client(url, token)
+sandbox = client.attach(sandbox_id)
+sleep = "echo $$ > pid; exec sleep 600"
+"""
+
+
+@pytest.fixture
+def where(gateway: LocalGateway, sandbox: Sandbox, directory: str) -> list[str]:
+    return [gateway.url, gateway.token, sandbox.id, directory]
+
+
+def test_ctrl_c_ends_a_blocking_call_at_once(
+    sandbox: Sandbox, directory: str, where: list[str]
+) -> None:
+    code = ATTACH + "sandbox.run_command(sleep, working_dir=directory)"
+    process = python(code, *where)
+    sandbox.run_command(UP, working_dir=directory, check=True)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert "KeyboardInterrupt" in err, (out, err)
+    assert process.returncode == -signal.SIGINT
+    assert sandbox.run_command(GONE, working_dir=directory).success
+
+
+def test_ctrl_c_in_asyncio(sandbox: Sandbox, directory: str, where: list[str]) -> None:
+    code = ATTACH + textwrap.dedent("""
+        async def main():
+            async with vs.AsyncClient(url, token) as client, await client.attach(sandbox_id) as sb:
+                await sb.run_command(sleep, working_dir=directory)
+        asyncio.run(main())
+    """)
+    process = python(code, *where)
+    sandbox.run_command(UP, working_dir=directory, check=True)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert "KeyboardInterrupt" in err, (out, err)
+    assert sandbox.run_command(GONE, working_dir=directory).success
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        # A daemon thread waits while the interpreter ends.
+        "threading.Thread(target=run, daemon=True).start()",
+        # A stream that is half read.
+        "stream = sandbox.run_command_stream(sleep, working_dir=directory); next(stream)",
+        # A loop that was stopped under its task.
+        """
+async def main():
+    client = vs.AsyncClient(url, token)
+    sb = await client.attach(sandbox_id)
+    asyncio.ensure_future(sb.run_command(sleep, working_dir=directory))
+    await sb.run_command("while [ ! -s pid ]; do sleep 0.02; done", working_dir=directory)
+asyncio.run(main())
+""",
+    ],
+    ids=["thread", "stream", "loop"],
+)
+def test_the_interpreter_ends_with_work_in_flight(
+    sandbox: Sandbox, directory: str, where: list[str], work: str
+) -> None:
+    code = ATTACH + textwrap.dedent("""
+        def run():
+            try:
+                sandbox.run_command(sleep, working_dir=directory)
+            except vs.ClosedError:
+                pass
+    """)
+    end = '\nsandbox.run_command("while [ ! -s pid ]; do sleep 0.02; done", working_dir=directory)'
+    process = python(code + work + end, *where)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert sandbox.run_command(GONE, working_dir=directory).success
+
+
+def test_after_a_fork_old_handles_refuse_and_new_ones_work(where: list[str]) -> None:
+    code = ATTACH + textwrap.dedent("""
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        stream = sandbox.run_command_stream("echo x"); next(stream)
+        command = sandbox.run_command_detached("true")
+        gateway = vs.LocalGateway().start()
+        vs.forward_logs("ERROR")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                refusals = [
+                    lambda: client.list(), lambda: sandbox.run_command("true"), lambda: next(stream),
+                    lambda: sandbox.status, lambda: command.wait(),
+                ]
+                for refused in refusals:
+                    try:
+                        refused()
+                    except vs.ClosedError as error:
+                        assert "fork" in str(error), error
+                    else:
+                        raise AssertionError
+                assert sandbox.id == sandbox_id and command.cmd_id
+                client.close(); sandbox.close(); stream.close()
+                vs.forward_logs("ERROR")
+                with vs.Client(url, token) as fresh, fresh.attach(sandbox_id) as again:
+                    assert again.run_command("echo child").output == "child\\n"
+                async def main():
+                    async with vs.AsyncClient(url, token) as c, await c.attach(sandbox_id) as s:
+                        assert (await s.run_command("echo child")).output == "child\\n"
+                asyncio.run(main())
+                del client, sandbox, stream, command, gateway, refusals
+                code = 0
+            finally:
+                if code:
+                    import traceback; traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert sandbox.run_command("echo parent").output == "parent\\n"
+        gateway.close()
+    """)
+    process = python(code, *where)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_forked_child_exits_like_any_other(where: list[str]) -> None:
+    code = ATTACH + textwrap.dedent("""
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        gateway = vs.LocalGateway().start()
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        with gateway.client() as local:
+            local.list()
+        gateway.close()
+    """)
+    process = python(code, *where)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_multiprocessing_with_spawn(where: list[str]) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        assert pool.starmap(elsewhere.run, [where] * 4) == ["spawned\n"] * 4
+        pool.close()
+        pool.join()
+
+
+def test_64_threads_on_one_client(sandbox: Sandbox) -> None:
+    wrong: list[Any] = []
+
+    def work(number: int) -> None:
+        for round_ in range(10):
+            text = sandbox.run_command(f"echo {number}.{round_}").output
+            if text != f"{number}.{round_}\n":
+                wrong.append(text)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_other_threads_run_while_one_waits(sandbox: Sandbox) -> None:
+    ticks = 0
+    stop = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not stop.is_set():
+            ticks += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    sandbox.run_command("sleep 0.5")
+    stop.set()
+    thread.join()
+    # Not a timing: with the lock held it would be one or two.
+    assert ticks > 20
+
+
+def test_nothing_is_left_behind(gateway: LocalGateway, sandbox: Sandbox) -> None:
+    def round_() -> None:
+        with gateway.client() as client, client.attach(sandbox.id) as attached:
+            for _ in range(20):
+                attached.run_command("echo x")
+                next(attached.run_command_stream("echo y; exec sleep 600"))
+                attached.read_to_buffer("/etc/passwd")
+
+    def threads_and_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    round_()
+    gc.collect()
+    before = threads_and_files()
+    tracemalloc.start()
+    round_()
+    gc.collect()
+    first = tracemalloc.get_traced_memory()[0]
+    for _ in range(5):
+        round_()
+    gc.collect()
+    last = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert last - first < 100_000
+    # A connection that was closed a moment ago may still be on its way out.
+    until = time.monotonic() + 30
+    while threads_and_files() > before + 4 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert threads_and_files() <= before + 4
+    sleeping = (
+        "for i in $(seq 500); do pgrep -x sleep >/dev/null || exit 0; sleep 0.02; done; exit 1"
+    )
+    count = "ls /proc | grep -c '^[0-9]'"
+    until = time.monotonic() + 30
+    while int(sandbox.run_command(count).output) > 12 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert int(sandbox.run_command(count).output) <= 12, sleeping
+
+
+def test_importing_is_quick_and_brings_no_asyncio() -> None:
+    code = "import sys, vtrix_sandbox; print([m for m in ('asyncio', 'logging', 'argparse') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_gateway_in_the_box(tmp_path: Path) -> None:
+    gateway = LocalGateway(
+        listen="127.0.0.1:0",
+        data_dir=tmp_path / "data",
+        token="chosen",
+        default_ttl=3600,
+        max_sandboxes=1,
+        images={"other": "/"},
+        expose=[tmp_path],
+        kill_grace=0.1,
+        client_grace=0.1,
+    )
+    assert repr(gateway) == "<LocalGateway not running>"
+    with pytest.raises(RuntimeError, match="does not run"):
+        gateway.url  # noqa: B018
+    with gateway, gateway.start(), gateway.client() as client:
+        assert gateway.token == "chosen"
+        assert gateway.mode
+        assert gateway.data_dir == str(tmp_path / "data")
+        assert gateway.url in repr(gateway)
+        with client.create("one", spec={"image": "other"}) as sandbox:
+            assert sandbox.timeout.total_seconds() <= 3600
+            with pytest.raises(vs.RateLimitedError):
+                client.create("two")
+    gateway.close()
+    for wrong in ({"listen": "nowhere"}, {"backend": "other"}, {"default_ttl": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            LocalGateway(**wrong).start()  # type: ignore[arg-type]
+    with LocalGateway() as first, pytest.raises(OSError, match="listen"):
+        LocalGateway(listen=first.url.removeprefix("http://")).start()
+
+
+async def test_the_gateway_under_asyncio() -> None:
+    gateway = LocalGateway(backend="process")
+    async with gateway, gateway.async_client() as client:
+        await gateway.start_async()
+        sandbox = await client.create("p")
+        assert (await sandbox.run_command("echo process")).output == "process\n"
+    await gateway.close_async()
+
+
+def test_the_gateway_as_a_server() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vtrix_sandbox", "gateway", "--listen", "127.0.0.1:0",
+         "--image", "other=/"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = dict(process.stdout.readline().strip().split("=", 1) for _ in range(2))
+    environment = {**os.environ, **lines}
+    run = [
+        sys.executable,
+        "-m",
+        "vtrix_sandbox",
+        "run",
+        "--image",
+        "other",
+        "--timeout",
+        "30",
+        "--",
+    ]
+    done = subprocess.run(
+        [*run, "cat; sh -c 'printf \"[%s]\" \"$1\"; exit 3' sh", "a b"],
+        input="in", env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (3, "in[a b]", "")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    done = subprocess.run([*run, "true"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 125
+    assert done.stderr.startswith("vtrix_sandbox: ")
+
+
+def test_the_command_line_here(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vtrix_sandbox.__main__ import main
+
+    monkeypatch.delenv("VTRIX_BASE_URL", raising=False)
+    monkeypatch.setattr(sys, "stdin", None)
+
+    class Standard:
+        def __init__(self, number: int) -> None:
+            self.buffer = open(number, "wb", closefd=False)  # noqa: SIM115
+
+        def flush(self) -> None:
+            self.buffer.flush()
+
+        def write(self, data: str) -> int:
+            return self.buffer.write(data.encode())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", Standard(1))
+        patch.setattr(sys, "stderr", Standard(2))
+        assert main(["run", "echo out; echo err >&2; exit 4"]) == 4
+        assert main(["gateway", "--image", "nonsense"]) == 2
+    assert capfdbinary.readouterr() == (b"out\n", b"err\nvtrix_sandbox: --image is NAME=DIR\n")
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+
+
+def test_ctrl_c_at_the_command_line() -> None:
+    run = [sys.executable, "-m", "vtrix_sandbox", "run", "echo up; exec sleep 600"]
+    environment = {k: v for k, v in os.environ.items() if k != "VTRIX_BASE_URL"}
+    process = subprocess.Popen(
+        run, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
+
+
+def test_logs_reach_logging(where: list[str]) -> None:
+    code = """
+        import logging, sys
+        import vtrix_sandbox as vs
+        logging.basicConfig(level="DEBUG", format="%(name)s %(levelname)s %(message)s")
+        url, token, sandbox_id, _ = sys.argv[1:]
+        vs.forward_logs("DEBUG")
+        with vs.LocalGateway() as gw, gw.client() as client, client.create("u") as sandbox:
+            sandbox.run_command("true", env={"SECRET": "hunter2"})
+            sandbox.delete()
+            try:
+                sandbox.run_command("true")
+            except vs.SandboxError:
+                pass
+    """
+    process = python(code, *where)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert re.search(r"^vtrix_sandbox\.\S+ DEBUG .*connection lost", err, re.M), err
+    assert "hunter2" not in err
+    assert where[1] not in err
+
+
+def test_the_level_of_logs() -> None:
+    with pytest.raises(ValueError, match="level"):
+        vs.forward_logs("nonsense")
+    vs.forward_logs(logging.CRITICAL)
+    vs.forward_logs()
+    from vtrix_sandbox import _logging
+
+    _logging.stop()
+    _logging.stop()
+    logger = logging.getLogger("vtrix_sandbox")
+    logger.setLevel(logging.INFO)
+    try:
+        _logging.follow_configuration()
+        assert _logging._thread is not None
+    finally:
+        logger.setLevel(logging.NOTSET)
+        _logging.stop()
