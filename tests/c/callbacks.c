@@ -149,20 +149,20 @@ static int blocks(void *user_data, const vtrix_event *event)
 static void blocking_functions(const vtrix_sandbox *sandbox)
 {
     vtrix_error *error = NULL;
-    vtrix_stream *stuck[3], *stream;
-    seen blocked[3], it;
+    vtrix_stream *stuck[2], *stream;
+    seen blocked[2], it;
     char *output;
     int i;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 2; i++) {
         seen_init(&blocked[i]);
         stuck[i] = stream_of(sandbox, "head -c 30000000 /dev/zero | tr '\\0' x");
         OK(vtrix_stream_forward_async(stuck[i], blocks, on_done, &blocked[i], NULL, NULL, &error));
     }
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 2; i++) {
         latch_wait(&blocked[i].events, 1);
     }
-    /* Everything else goes on. */
+    /* Everything else goes on; by default three streams have a connection each. */
     output = test_run(sandbox, "echo on");
     CHECK(strcmp(output, "on\n") == 0);
     free(output);
@@ -171,7 +171,7 @@ static void blocking_functions(const vtrix_sandbox *sandbox)
     OK(vtrix_stream_forward(stream, on_event, &it, NULL, &error));
     CHECK(it.stdout_bytes == 3893);
     vtrix_stream_free(stream);
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 2; i++) {
         CHECK(latch_count(&blocked[i].ends) == 0 && latch_count(&blocked[i].events) == 1);
         vtrix_stream_cancel(stuck[i]);
         latch_add(&blocked[i].gate);
