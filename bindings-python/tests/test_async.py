@@ -59,7 +59,9 @@ async def test_a_thousand_commands_at_once(async_sandbox: AsyncSandbox) -> None:
 
 async def test_calls_beside_a_stream_that_nobody_reads(async_sandbox: AsyncSandbox) -> None:
     async with async_sandbox.run_command_stream("yes | head -c 8000000") as stream:
+        assert stream.cmd_id is None
         assert (await anext(stream)).type == "start"
+        assert stream.cmd_id
         assert (await async_sandbox.run_command("echo beside")).output == "beside\n"
         size = 0
         async for event in stream:
@@ -212,6 +214,7 @@ async def test_commands(async_sandbox: AsyncSandbox) -> None:
     command = await async_sandbox.run_command_detached("echo out; echo err >&2; exit 2")
     assert (await command.stdout(), await command.stderr()) == ("out\n", "err\n")
     assert (await command.wait()).exit_code == 2
+    assert repr(command) == f"<AsyncCommand {command.cmd_id!r} exit_code=2>"
     with pytest.raises(vs.CommandFailedError):
         await command.wait(check=True)
     with pytest.raises(vs.CommandFailedError):

@@ -33,6 +33,14 @@ def test_what_works_on_files_works_here(sandbox: Sandbox, directory: str) -> Non
     assert zipfile.ZipFile(io.BytesIO(data)).read("x") == b"y" * 100_000
 
 
+def test_a_bar_for_several_files_uses_tqdm() -> None:
+    out: Any = io.StringIO()
+    with Bar(file=out) as bar:
+        bar(vs.Progress("/a/one", 500, 1000))
+        bar(vs.Progress("/a/two", 1000, 1000))
+    assert "2 files" in out.getvalue()
+
+
 def test_reading_bytes(sandbox: Sandbox, directory: str) -> None:
     content = bytes(range(256)) * 5000
     sandbox.write(f"{directory}/f", content)

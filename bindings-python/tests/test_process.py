@@ -409,6 +409,21 @@ def test_logs_reach_logging(where: list[str]) -> None:
     assert where[1] not in err
 
 
+def test_lost_records_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from vtrix_sandbox import _logging, _native
+
+    batches = iter([([(10, "vtrix_sandbox::run", "quiet"), (40, "vtrix_gateway", "bad")], 3), None])
+    monkeypatch.setattr(_native, "next_logs", lambda: next(batches))
+    caplog.set_level(logging.WARNING)
+    _logging._deliver()
+    assert caplog.record_tuples == [
+        ("vtrix_sandbox", logging.WARNING, "3 log records were lost"),
+        ("vtrix_sandbox.gateway", logging.ERROR, "bad"),
+    ]
+
+
 def test_the_level_of_logs() -> None:
     with pytest.raises(ValueError, match="level"):
         vs.forward_logs("nonsense")

@@ -1,0 +1,224 @@
+"""Measures the installed package beside the plain client, in one run: `python bench/bench.py`.
+
+CPU is that of this whole process, the core's threads included; the gateway runs in another. Each
+figure is the median of several rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from plain import PlainClient
+
+import vtrix_sandbox as vs
+
+PATH = "/etc/hostname"
+
+
+def cpu() -> float:
+    return time.process_time()
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def rss() -> int:
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Report:
+    """Figures, printed as they come."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, dict[str, float]] = {}
+
+    def add(self, what: str, who: str, value: float, unit: str) -> None:
+        self.figures.setdefault(f"{what} [{unit}]", {})[who] = value
+        print(f"{what:44} {who:14} {value:10.1f} {unit}", flush=True)
+
+
+async def timed(
+    report: Report, what: str, who: str, count: int, rounds: int, call: Callable[[], Awaitable[Any]]
+) -> None:
+    await call()
+    walls, cpus = [], []
+    for _ in range(rounds):
+        wall, used = time.perf_counter(), cpu()
+        await call()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(cpu() - used)
+    report.add(f"{what}: time", who, statistics.median(walls) / count * 1e6, "us")
+    report.add(f"{what}: CPU", who, statistics.median(cpus) / count * 1e6, "us")
+
+
+async def rate(
+    report: Report, what: str, who: str, size: int, rounds: int, call: Callable[[], Awaitable[Any]]
+) -> None:
+    rates = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        assert await call() == size
+        rates.append(size / (time.perf_counter() - begun) / 1e6)
+    report.add(what, who, statistics.median(rates), "MB/s")
+
+
+async def calls(report: Report, who: str, exists: Any, run: Any, rounds: int) -> None:
+    async def one_by_one(call: Any, argument: str, count: int) -> None:
+        for _ in range(count):
+            await call(argument)
+
+    async def together(call: Any, argument: str) -> None:
+        await asyncio.gather(*(call(argument) for _ in range(500)))
+
+    await timed(report, "stat, one at a time", who, 500, rounds,
+                lambda: one_by_one(exists, PATH, 500))  # fmt: skip
+    await timed(report, "stat, 500 at a time", who, 500, rounds, lambda: together(exists, PATH))
+    await timed(report, "run true, one at a time", who, 100, rounds,
+                lambda: one_by_one(run, "true", 100))  # fmt: skip
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--large", type=int, default=1000, help="megabytes up and down")
+    parser.add_argument("--json", help="write the figures there")
+    options = parser.parse_args()
+    report = Report()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "vtrix_sandbox", "gateway", "--listen", "127.0.0.1:0",
+         "--max-sandboxes", "600"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stdout is not None
+    url, token = (server.stdout.readline().strip().split("=", 1)[1] for _ in range(2))
+    try:
+        await measure(report, url, token, options.rounds, options.large)
+    finally:
+        server.terminate()
+        server.wait()
+    if options.json:
+        Path(options.json).write_text(json.dumps(report.figures, indent=2))
+
+
+async def measure(report: Report, url: str, token: str, rounds: int, large: int) -> None:
+    startup(report)
+    plain = PlainClient(url, token)
+    client = vs.AsyncClient(url, token)
+    for who, create in (("plain", plain.create), ("asyncio", client.create)):
+        begun = time.perf_counter()
+        made: Any = await create("bench")
+        report.add("create", who, (time.perf_counter() - begun) * 1e3, "ms")
+    sandbox = made
+    await plain.close()
+    await plain.attach(sandbox.id)
+    await calls(report, "plain", plain.exists, plain.run, rounds)
+    await calls(report, "asyncio", sandbox.exists, sandbox.run_command, rounds)
+
+    with vs.Client(url, token) as blocking, blocking.attach(sandbox.id) as attached:
+
+        async def stats() -> None:
+            for _ in range(500):
+                attached.exists(PATH)
+
+        async def runs() -> None:
+            for _ in range(100):
+                attached.run_command("true")
+
+        await timed(report, "stat, one at a time", "blocking", 500, rounds, stats)
+        await timed(report, "run true, one at a time", "blocking", 100, rounds, runs)
+
+    size = 64_000_000
+    command = f"head -c {size} /dev/zero | tr '\\0' x"
+
+    async def plain_output() -> int:
+        return len((await plain.run(command))[1])
+
+    async def output() -> int:
+        total = 0
+        async for event in sandbox.run_command_stream(command):
+            total += len(event.data_bytes or b"")
+        return total
+
+    await rate(report, "standard output, 64 MB", "plain", size, 3, plain_output)
+    await rate(report, "standard output, 64 MB", "asyncio", size, 3, output)
+    await sandbox.run_command(f"head -c {size} /dev/urandom > big", check=True)
+
+    async def plain_file() -> int:
+        return len(await plain.read_file("/workspace/big"))
+
+    async def stream() -> int:
+        return sum([len(chunk) async for chunk in sandbox.read_stream("big", chunk_size=1 << 19)])
+
+    async def buffer() -> int:
+        return len(await sandbox.read_to_buffer("big") or b"")
+
+    await rate(report, "reading a file, 64 MB", "plain", size, 3, plain_file)
+    await rate(report, "reading a file, 64 MB", "asyncio", size, 3, stream)
+    await rate(report, "reading a file, 64 MB, into memory", "asyncio", size, 3, buffer)
+    await plain.close()
+    await transfers(report, sandbox, large * 1_000_000)
+    await sandbox.delete()
+    await many(report, client)
+    await client.close()
+
+
+def startup(report: Report) -> None:
+    for who, code in (("bare", "pass"), ("package", "import vtrix_sandbox")):
+        times = []
+        for _ in range(11):
+            begun = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            times.append(time.perf_counter() - begun)
+        report.add("start of Python", who, statistics.median(times) * 1e3, "ms")
+
+
+async def transfers(report: Report, sandbox: Any, size: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        local, back = Path(directory, "up"), Path(directory, "down")
+        with local.open("wb") as file:
+            for _ in range(size // 1_000_000):
+                file.write(os.urandom(1_000_000))
+        before, base = rss(), peak()
+        for what, call in (
+            ("upload", lambda: sandbox.upload_file(local, "/workspace/up")),
+            ("download", lambda: sandbox.download_file("/workspace/up", back)),
+        ):
+            begun = time.perf_counter()
+            await call()
+            report.add(f"{what}, {size // 1_000_000} MB", "asyncio",
+                       size / (time.perf_counter() - begun) / 1e6, "MB/s")  # fmt: skip
+        assert back.stat().st_size == size
+        grown = max(peak() - max(base, before), 0)
+        report.add("growth of memory over both", "asyncio", grown / 2**20, "MiB")
+
+
+async def many(report: Report, client: vs.AsyncClient) -> None:
+    count = 500
+    names = [(await client.create("many")).id for _ in range(count)]
+    before, files = rss(), len(os.listdir("/proc/self/fd"))
+    held = [await client.attach(name) for name in names]
+    report.add(
+        "memory for each of 500 sandboxes", "asyncio", (rss() - before) / count / 1024, "KiB"
+    )
+    report.add("descriptors for each", "asyncio",
+               (len(os.listdir("/proc/self/fd")) - files) / count, "")  # fmt: skip
+    for sandbox in held:
+        await sandbox.delete()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
