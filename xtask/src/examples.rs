@@ -33,15 +33,15 @@ pub(crate) fn run_all() -> Result<(), String> {
 }
 
 /// A gateway in another process.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    url: String,
-    token: String,
-    project: String,
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) project: String,
 }
 
 impl Served {
-    fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         quiet(cargo(["build", "--quiet", "-p", "vtrix-harness", "--bin", "vtrix-harness"]))?;
         let mut child = Command::new(target().join("debug/vtrix-harness"))
             .arg("serve")
@@ -66,7 +66,7 @@ impl Served {
         Ok(Self { child, url, token, project })
     }
 
-    fn end(mut self) -> Result<(), String> {
+    pub(crate) fn end(mut self) -> Result<(), String> {
         drop(self.child.stdin.take());
         let status = self.child.wait().map_err(|error| error.to_string())?;
         if status.success() { Ok(()) } else { Err("vtrix-harness left something behind".into()) }

@@ -4,14 +4,20 @@
 //! when it fails. The work itself lives in the crates; this one has next to no dependencies, so
 //! that it speaks within seconds on a fresh machine.
 
+mod c;
 mod doctor;
 mod documents;
 mod examples;
+mod header;
+mod install;
+mod kotlin;
 mod limits;
+mod mobile;
 mod plan;
 mod python;
 mod readme;
 mod steps;
+mod swift;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -57,6 +63,41 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the Swift package, test it, run scenarios and examples; installs Swift if it is missing.
+    Swift {
+        /// Make the XCFramework for Apple's platforms instead (on macOS).
+        #[arg(long)]
+        xcframework: bool,
+        /// Measure instead.
+        #[arg(long)]
+        bench: bool,
+    },
+    /// Build the Kotlin module, test it on the JVM, run scenarios and examples.
+    Kotlin {
+        /// Make the AAR for Android instead (with the NDK).
+        #[arg(long)]
+        android: bool,
+        /// Measure instead.
+        #[arg(long)]
+        bench: bool,
+    },
+    /// Write include/vtrix_sandbox.h, and the list of symbols and layouts, from ffi-c.
+    Header {
+        /// Only say whether they are current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Lay down header, libraries, pkg-config file and CMake package.
+    Install {
+        /// Where to, such as /usr/local.
+        #[arg(long)]
+        prefix: PathBuf,
+        /// The unoptimised build.
+        #[arg(long)]
+        debug: bool,
+    },
+    /// Test the C interface from an installed prefix, plainly, under sanitizers and valgrind.
+    C,
     /// Check licences, bans and sources of dependencies; installs cargo-deny if it is missing.
     Deny,
 }
@@ -88,6 +129,11 @@ fn main() -> ExitCode {
         }
         Command::Errors { check } => steps::run(documents::errors(check)),
         Command::Python { arguments } => python::test(&arguments),
+        Command::Swift { xcframework, bench } => swift::test(xcframework, bench),
+        Command::Kotlin { android, bench } => kotlin::test(android, bench),
+        Command::Header { check } => header::run(check),
+        Command::Install { prefix, debug } => install::install(&prefix, !debug),
+        Command::C => c::test(),
         Command::Deny => documents::deny(),
     };
     match outcome {

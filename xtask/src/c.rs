@@ -1,0 +1,209 @@
+//! `cargo xtask c`: the C interface, as a C program meets it.
+//!
+//! Everything is built outside of the tree, from an installed prefix: the tests of `tests/c`
+//! plainly, under the address and undefined-behaviour sanitizers and, some of them, under
+//! valgrind; programs by way of pkg-config and of CMake, shared and static; the header by itself
+//! as C and as C++; and the examples.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::examples::Served;
+use crate::header::{declared, scratch, symbols};
+use crate::install::install;
+use crate::steps::{Progress, quiet};
+use crate::{header, root};
+
+/// Programs under `tests/c`, and whether valgrind takes part: it runs a fiftieth as fast.
+const TESTS: &[(&str, bool)] =
+    &[("basic", true), ("misuse", false), ("callbacks", true), ("faults", true)];
+/// Programs under `examples/c`.
+const EXAMPLES: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
+const WARNINGS: &[&str] =
+    &["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wundef", "-Werror"];
+
+/// Steps of [`steps`].
+pub(crate) const STEPS: usize = 7;
+
+/// `cargo xtask c` by itself.
+pub(crate) fn test() -> Result<(), String> {
+    let mut progress = Progress::new(STEPS);
+    let outcome = steps(&mut progress);
+    println!("{}", progress.last_line());
+    outcome
+}
+
+/// Everything about the C interface, as steps of a longer run.
+pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
+    progress.check("C: header, symbols and layouts are current", || header::run(true))?;
+    let prefix = scratch("c")?.join("prefix");
+    progress.check("C: install", || {
+        let _ = fs::remove_dir_all(&prefix);
+        install(&prefix, false)?;
+        every_declaration_is_exported(&prefix)
+    })?;
+    progress.check("C: the header alone, twice, as C11 and C++17", || header_alone(&prefix))?;
+    progress.check("C: programs by pkg-config and CMake", || packaging(&prefix))?;
+    progress.check("C: tests, plainly", || {
+        TESTS.iter().try_for_each(|(name, _)| test_program(&prefix, name, &[], &[]))
+    })?;
+    progress.check("C: tests, under sanitizers and valgrind", || {
+        let sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+        for (name, _) in TESTS {
+            test_program(&prefix, name, &sanitized, &[])?;
+        }
+        let valgrind = [
+            "valgrind",
+            "--quiet",
+            "--leak-check=full",
+            "--error-exitcode=9",
+            "--errors-for-leak-kinds=definite,indirect,possible",
+            "--show-leak-kinds=definite,indirect,possible",
+        ];
+        let chosen = TESTS.iter().filter(|(_, chosen)| *chosen);
+        chosen.into_iter().try_for_each(|(name, _)| test_program(&prefix, name, &[], &valgrind))
+    })?;
+    progress.check("C: examples", || examples(&prefix))
+}
+
+fn every_declaration_is_exported(prefix: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(prefix.join("include/vtrix_sandbox.h"))
+        .map_err(|error| error.to_string())?;
+    let (declared, exported) = (declared(&text), symbols(&prefix.join("lib/libvtrix_sandbox.so"))?);
+    if declared == exported {
+        return Ok(());
+    }
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>().join(" ")
+    };
+    Err(format!(
+        "declared only: {}; exported only: {}",
+        only(&declared, &exported),
+        only(&exported, &declared)
+    ))
+}
+
+fn header_alone(prefix: &Path) -> Result<(), String> {
+    let include = "#include <vtrix_sandbox.h>\n#include <vtrix_sandbox.h>\n";
+    let body = "int main(void) { return VTRIX_STR(\"x\").len == 1 ? 0 : 1; }\n";
+    for (compiler, standard, file) in
+        [("cc", "-std=c11", "alone.c"), ("c++", "-std=c++17", "alone.cc")]
+    {
+        let source = scratch("c")?.join(file);
+        fs::write(&source, format!("{include}{body}")).map_err(|error| error.to_string())?;
+        let mut compile = Command::new(compiler);
+        compile.arg(standard).args(WARNINGS).arg("-fsyntax-only").arg("-I");
+        compile.arg(prefix.join("include")).arg(&source);
+        quiet(compile)?;
+    }
+    Ok(())
+}
+
+fn packaging(prefix: &Path) -> Result<(), String> {
+    let directory = scratch("c/consumer")?;
+    let source = directory.join("main.c");
+    copy(&root().join("tests/c/consumer/main.c"), &source)?;
+    for (kind, further) in [("shared", &[][..]), ("static", &["--static"][..])] {
+        let mut ask = Command::new("pkg-config");
+        ask.args(["--cflags", "--libs"]).args(further).arg("vtrix-sandbox");
+        ask.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+        let flags = quiet(ask)?;
+        let library = prefix.join("lib");
+        let flags = flags.split_whitespace().map(|flag| match (flag, kind) {
+            // Both kinds lie beside each other, and the linker prefers the shared one.
+            ("-lvtrix_sandbox", "static") => "-l:libvtrix_sandbox.a",
+            (flag, _) => flag,
+        });
+        let binary = directory.join(kind);
+        let mut compile = Command::new("cc");
+        compile.arg("-std=c11").args(WARNINGS).arg(&source).args(flags);
+        compile.arg(format!("-Wl,-rpath,{}", library.display())).arg("-o").arg(&binary);
+        quiet(compile)?;
+        quiet(Command::new(&binary))?;
+    }
+    copy(&root().join("tests/c/consumer/CMakeLists.txt"), &directory.join("CMakeLists.txt"))?;
+    let build = directory.join("build");
+    let _ = fs::remove_dir_all(&build);
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(&directory).arg("-B").arg(&build);
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+    quiet(configure)?;
+    let mut compile = Command::new("cmake");
+    compile.arg("--build").arg(&build);
+    quiet(compile)?;
+    quiet(Command::new(build.join("with-shared")))?;
+    quiet(Command::new(build.join("with-static"))).map(drop)
+}
+
+fn test_program(prefix: &Path, name: &str, flags: &[&str], wrapper: &[&str]) -> Result<(), String> {
+    let source = root().join("tests/c").join(format!("{name}.c"));
+    let kind = if flags.is_empty() { "plain" } else { "sanitized" };
+    let binary =
+        compile(prefix, &source, &scratch("c/tests")?.join(format!("{name}-{kind}")), flags)?;
+    let mut command = match wrapper.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&binary);
+            command
+        }
+        None => Command::new(&binary),
+    };
+    served(&mut command).map(drop).map_err(|problem| format!("{name}, {kind}: {problem}"))
+}
+
+fn compile(prefix: &Path, source: &Path, binary: &Path, flags: &[&str]) -> Result<PathBuf, String> {
+    let library = prefix.join("lib");
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Wpedantic"]);
+    compile.args(["-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Werror"]);
+    compile.args(flags).arg("-I").arg(prefix.join("include")).arg(source);
+    compile.arg("-L").arg(&library).args(["-lvtrix_sandbox", "-lpthread"]);
+    compile.arg(format!("-Wl,-rpath,{}", library.display())).arg("-o").arg(binary);
+    quiet(compile)?;
+    Ok(binary.to_owned())
+}
+
+/// Runs a program with a gateway of its own, which must be left clean.
+fn served(command: &mut Command) -> Result<String, String> {
+    let gateway = Served::start()?;
+    command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
+    command.env("VTRIX_PROJECT_ID", &gateway.project);
+    let output = command.output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        return Err(format!("{told}{}{}", String::from_utf8_lossy(&output.stderr), output.status));
+    }
+    gateway.end()?;
+    Ok(told)
+}
+
+/// Builds and runs each example; what it prints is the Rust one's, ids and times aside.
+fn examples(prefix: &Path) -> Result<(), String> {
+    for name in EXAMPLES {
+        let source = root().join("examples/c").join(format!("{name}.c"));
+        let binary = compile(prefix, &source, &scratch("c/examples")?.join(name), &[])?;
+        let from_c = served(&mut Command::new(&binary))?;
+        let mut rust = crate::steps::cargo(["run", "--quiet", "--example", name]);
+        let from_rust = served(&mut rust)?;
+        if shape(&from_c) != shape(&from_rust) {
+            return Err(format!("{name} prints\n{from_c}\nand the Rust one\n{from_rust}"));
+        }
+    }
+    Ok(())
+}
+
+/// What a program prints, without what differs from one run to the next: words with digits in
+/// them are ids, times, ports and kernels.
+fn shape(text: &str) -> Vec<String> {
+    let word = |word: &str| {
+        if word.chars().any(|c| c.is_ascii_digit()) { "#".to_owned() } else { word.to_owned() }
+    };
+    text.lines()
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
+}
