@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
@@ -138,6 +139,21 @@ impl Bridge {
             }
         }
         Ok(())
+    }
+
+    // A future leads to its task, whose frame leads back here: the collector has to see through,
+    // or a loop that was closed under its tasks would never go.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(pending) = self.0.peek().pending.try_lock() else { return Ok(()) };
+        pending.values().try_for_each(|pending| visit.call(&pending.future))
+    }
+
+    fn __clear__(&self) {
+        let Ok(inner) = self.0.get() else { return };
+        let pending = std::mem::take(&mut *lock(&inner.pending));
+        for pending in pending.into_values() {
+            pending.task.abort();
+        }
     }
 }
 

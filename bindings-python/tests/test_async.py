@@ -275,6 +275,31 @@ def test_a_loop_that_ends_with_work_in_flight(gateway: LocalGateway, directory: 
     gc.collect()
 
 
+def test_a_loop_that_is_closed_under_its_tasks_is_let_go(gateway: LocalGateway) -> None:
+    import weakref
+
+    client = gateway.async_client()
+
+    async def begin() -> Any:
+        sandbox = await client.create("under")
+        task = asyncio.ensure_future(sandbox.run_command("exec sleep 600"))
+        await sandbox.run_command("true")
+        return sandbox, task
+
+    loop = asyncio.new_event_loop()
+    sandbox, task = loop.run_until_complete(begin())
+    loop.close()
+    gone = weakref.ref(loop)
+    # Nobody can end it any more; asyncio would complain about that.
+    task._log_destroy_pending = False
+    del loop, task
+    asyncio.run(sandbox.delete())
+    asyncio.run(client.close())
+    del sandbox
+    gc.collect()
+    assert gone() is None
+
+
 def test_outside_of_a_loop_there_is_nothing_to_wait_with(gateway: LocalGateway) -> None:
     client = gateway.async_client()
     coroutine = client.list()

@@ -30,7 +30,7 @@ UP = "while [ ! -s pid ]; do sleep 0.02; done"
 
 def python(code: str, *args: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), *args],
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
 

@@ -23,6 +23,9 @@ def current_bridge() -> _native.Bridge:
 def _bridge(loop: asyncio.AbstractEventLoop) -> _native.Bridge:
     bridge = _bridges.get(loop)
     if bridge is None:
+        # A loop that was closed under its tasks is held by their futures: let go of it here.
+        for closed in [other for other in _bridges if other.is_closed()]:
+            del _bridges[closed]
         bridge = _native.Bridge()
         # The loop keeps the reader, and with it the bridge, until it is closed.
         loop.add_reader(bridge.fileno(), bridge.drain)
