@@ -146,6 +146,27 @@ impl Progress {
         }
     }
 
+    /// A step that counts its tests itself.
+    pub(crate) fn measured(
+        &mut self,
+        what: &str,
+        step: impl FnOnce() -> Result<Count, (Count, String)>,
+    ) -> Result<(), String> {
+        let begun = self.begin(what);
+        match step() {
+            Ok(count) => {
+                self.add(count);
+                let seconds = begun.elapsed().as_secs_f64();
+                println!("      ok: {} tests in {seconds:.0} s", count.passed);
+                Ok(())
+            }
+            Err((count, problem)) => {
+                self.add(count);
+                Err(format!("{what}: {problem}"))
+            }
+        }
+    }
+
     fn add(&mut self, count: Count) {
         self.count.passed += count.passed;
         self.count.failed += count.failed;

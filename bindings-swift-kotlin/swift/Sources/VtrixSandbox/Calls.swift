@@ -67,7 +67,7 @@ func watch(
 /// Tells a transfer's progress and waits for its end.
 func tell(
     _ transfer: Transfer,
-    onProgress: (@Sendable (Progress) async throws -> Void)?
+    onProgress: (@Sendable (TransferProgress) async throws -> Void)?
 ) async throws -> [SavedFile] {
     try await withTaskCancellationHandler {
         defer { transfer.cancel() }

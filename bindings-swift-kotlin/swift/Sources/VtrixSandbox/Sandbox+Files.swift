@@ -81,7 +81,7 @@ extension Sandbox {
         to remote: String,
         mkdirRecursive: Bool = true,
         mode: UInt32? = nil,
-        onProgress: (@Sendable (Progress) async throws -> Void)? = nil
+        onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: mode, progress: onProgress != nil)
         let transfer = try translating {
@@ -99,7 +99,7 @@ extension Sandbox {
         _ remote: String,
         to local: URL,
         mkdirRecursive: Bool = false,
-        onProgress: (@Sendable (Progress) async throws -> Void)? = nil
+        onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws -> URL? {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: nil, progress: onProgress != nil)
         let transfer = try translating {
@@ -117,7 +117,7 @@ extension Sandbox {
     public func downloadFiles(
         _ files: [(remote: String, local: URL)],
         mkdirRecursive: Bool = false,
-        onProgress: (@Sendable (Progress) async throws -> Void)? = nil
+        onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws -> [String: URL?] {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: nil, progress: onProgress != nil)
         let list = files.map { FileLocation(remote: $0.remote, local: $0.local.path) }

@@ -14,9 +14,9 @@ public typealias FileEntry = VtrixSandboxGenerated.FileEntry
 /// What is at a path.
 public typealias FileInfo = VtrixSandboxGenerated.FileInfo
 /// How far a transfer is.
-public typealias Progress = VtrixSandboxGenerated.Progress
+public typealias TransferProgress = VtrixSandboxGenerated.Progress
 /// One of a command's two output streams.
-public typealias OutputStream = VtrixSandboxGenerated.OutputStream
+public typealias StandardStream = VtrixSandboxGenerated.OutputStream
 /// Which of the two to collect.
 public typealias Streams = VtrixSandboxGenerated.Streams
 /// A signal that a command's process group can be sent.
@@ -89,7 +89,7 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
     /// ``stderrData`` as text.
     public var stderr: String { String(decoding: stderrData, as: UTF8.self) }
 
-    private func part(_ stream: OutputStream) -> Data {
+    private func part(_ stream: StandardStream) -> Data {
         var part = Data()
         var from = outputData.startIndex
         for piece in pieces {
@@ -130,7 +130,7 @@ public struct CollectedOutput: Sendable, CustomStringConvertible {
 /// One entry of a command's log.
 public struct LogEvent: Sendable, CustomStringConvertible {
     /// Where it was written.
-    public let stream: OutputStream
+    public let stream: StandardStream
     /// The bytes. An entry never ends inside a character.
     public let data: Data
     /// Where it begins in its stream, in bytes as the command wrote them, where the gateway tells.
@@ -162,7 +162,7 @@ public enum ExecEvent: Sendable, CustomStringConvertible {
     /// It wrote to standard error.
     case stderr(Output)
     /// It wrote bytes that nobody kept: those from `from` on, up to `to`.
-    case gap(stream: OutputStream, from: UInt64, to: UInt64)
+    case gap(stream: StandardStream, from: UInt64, to: UInt64)
     /// It ended. Last, and once, unless the stream ends with an error.
     case done(outcome: Outcome, outputIncomplete: Bool)
     /// An event of a later version of the library underneath.

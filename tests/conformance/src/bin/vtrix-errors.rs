@@ -90,7 +90,7 @@ fn markdown() -> String {
         "\n## In each language\n\n\
          Every error of Python's derives from `SandboxError`, and from the built-in exception in\n\
          parentheses as well. Go's are values for `errors.Is`.\n\n\
-         | kind | Rust `ErrorKind` | C `vtrix_status` | Python | Go | Swift `SandboxError` | Kotlin |\n\
+         | kind | Rust `ErrorKind` | C `vtrix_status` | Python | Go | Swift `SandboxError` | Kotlin `SandboxException` |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for &kind in ErrorKind::ALL {
@@ -98,7 +98,7 @@ fn markdown() -> String {
         let base = python_base(kind).map(|base| format!(" ({base})")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "| `{name}` | `{pascal}` | `VTRIX_STATUS_{upper}` = {number} | `{pascal}Error`{base} | `vtrix.Err{pascal}` | `.{camel}` | `{pascal}Exception` |",
+            "| `{name}` | `{pascal}` | `VTRIX_STATUS_{upper}` = {number} | `{pascal}Error`{base} | `vtrix.Err{pascal}` | `.{camel}` | `{pascal}` |",
             name = kind.name(),
             upper = kind.name().to_ascii_uppercase(),
             number = kind.status(),
@@ -121,7 +121,7 @@ fn json() -> String {
                 "python": {"class": format!("{}Error", pascal(kind)), "base": python_base(kind)},
                 "go": format!("Err{}", pascal(kind)),
                 "swift": camel(kind),
-                "kotlin": format!("{}Exception", pascal(kind)),
+                "kotlin": format!("SandboxException.{}", pascal(kind)),
             })
         })
         .collect();

@@ -250,5 +250,7 @@ fun main(arguments: Array<String>) {
     }
     for ((name, problem) in failed.toSortedMap()) println("FAILED $name\n  $problem")
     println("kotlin, ${endpoint.wire} wire: ${scenarios.size - failed.size} of ${scenarios.size} scenarios hold")
+    val word = if (failed.isEmpty()) "ok" else "FAILED"
+    println("test result: $word. ${scenarios.size - failed.size} passed; ${failed.size} failed")
     exitProcess(if (failed.isEmpty()) 0 else 1)
 }

@@ -1,0 +1,86 @@
+package ai.vtrix.sandbox
+
+import java.io.File
+import java.net.InetAddress
+import java.net.ServerSocket
+import java.net.Socket
+import java.net.URI
+import java.util.Collections
+import kotlin.concurrent.thread
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.withTimeout
+
+/** Nothing takes so long unless it is broken. */
+internal val PATIENCE = 30.seconds
+
+/** A client of the gateway that the environment names. */
+internal fun client(baseUrl: String? = null): Client = Client(ClientOptions(baseUrl = baseUrl))
+
+/** A sandbox for one test. */
+internal suspend fun <T> withSandbox(client: Client = client(), test: suspend (Sandbox) -> T): T = client.use {
+    client.create(CreateOptions(userId = "kotlin-tests")).use { sandbox ->
+        try {
+            test(sandbox)
+        } finally {
+            runCatching { sandbox.delete() }
+        }
+    }
+}
+
+/** Waits until something holds. */
+internal suspend fun eventually(what: String, holds: suspend () -> Boolean) {
+    try {
+        withTimeout(PATIENCE) { while (!holds()) delay(10) }
+    } catch (error: kotlinx.coroutines.TimeoutCancellationException) {
+        throw AssertionError("never: $what", error)
+    }
+}
+
+/**
+ * Whether the process whose number is in [file] is gone a second later at the latest, as the sandbox's own clock has
+ * it.
+ */
+internal suspend fun Sandbox.endsWithinASecond(file: String): Boolean =
+    run("for i in $(seq 50); do kill -0 $(cat $file) 2>/dev/null || exit 0; sleep 0.02; done; exit 1").success
+
+internal fun openFiles(): Int = File("/proc/self/fd").list()?.size ?: 0
+
+internal fun threads(): Int = File("/proc/self/task").list()?.size ?: 0
+
+/** Stands between a client and the gateway, and cuts on demand. */
+internal class Proxy : AutoCloseable {
+    private val target = URI(System.getenv("VTRIX_BASE_URL"))
+    private val listener = ServerSocket(0, 50, InetAddress.getLoopbackAddress())
+    private val sockets: MutableSet<Socket> = Collections.synchronizedSet(mutableSetOf())
+    val url: String = "http://127.0.0.1:${listener.localPort}"
+
+    init {
+        thread(isDaemon = true) {
+            runCatching {
+                while (true) {
+                    val near = listener.accept()
+                    val far = Socket(target.host, target.port)
+                    sockets += listOf(near, far)
+                    copy(near, far)
+                    copy(far, near)
+                }
+            }
+        }
+    }
+
+    private fun copy(from: Socket, to: Socket) = thread(isDaemon = true) {
+        runCatching { from.getInputStream().copyTo(to.getOutputStream()) }
+        runCatching { to.shutdownOutput() }
+    }
+
+    fun cut() = synchronized(sockets) {
+        sockets.forEach { it.close() }
+        sockets.clear()
+    }
+
+    override fun close() {
+        listener.close()
+        cut()
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import XCTest
+
+@testable import VtrixSandbox
+
+private struct Table: Decodable {
+    struct Row: Decodable {
+        let kind: String
+        let swift: String
+        let retryable: Bool
+    }
+
+    let kinds: [Row]
+}
+
+final class ErrorsTests: XCTestCase {
+    private func rows() throws -> [Table.Row] {
+        let docs = try XCTUnwrap(ProcessInfo.processInfo.environment["VTRIX_DOCS"])
+        let data = try Data(contentsOf: URL(fileURLWithPath: docs).appendingPathComponent("errors.json"))
+        let rows = try JSONDecoder().decode(Table.self, from: data).kinds
+        XCTAssertFalse(rows.isEmpty)
+        return rows
+    }
+
+    func testEveryRowOfTheTableIsAKind() throws {
+        for row in try rows() {
+            let kind = SandboxError.Kind(rawValue: row.kind)
+            XCTAssertThrowsError(try Library.fail(as: kind)) { thrown in
+                guard let error = thrown as? SandboxError else { return XCTFail("\(thrown)") }
+                XCTAssertEqual(error.kind, kind)
+                XCTAssertEqual(error.retryable, row.retryable)
+                XCTAssertEqual(error.requestId, "request")
+                XCTAssertFalse(error.reason.isEmpty)
+            }
+        }
+    }
+
+    func testTheTableTheLibraryAndTheKindsAreTheSameSet() throws {
+        let names = SandboxError.Kind.all.map(\.rawValue)
+        XCTAssertEqual(try rows().map(\.kind), names)
+        XCTAssertEqual(Library.errorMeanings.map(\.kind), names)
+        // The name in Swift is the kind's, in the language's own case.
+        for row in try rows() {
+            let words = row.kind.split(separator: "_")
+            let camel = words.dropFirst().reduce(String(words[0])) { $0 + $1.capitalized }
+            XCTAssertEqual(row.swift, camel)
+        }
+    }
+
+    func testOptionsAreRefusedByNameAndNeverShown() {
+        let options = ClientOptions(baseURL: URL(string: "http://h"), token: "hunter2\n")
+        XCTAssertFalse("\(options)".contains("hunter2"))
+        XCTAssertThrowsError(try Client(options: options)) { error in
+            XCTAssertEqual((error as? SandboxError)?.kind, .invalidArgument)
+            XCTAssert("\(error)".contains("token"))
+            XCTAssertFalse("\(error)".contains("hunter2"))
+        }
+        var negative = ClientOptions()
+        negative.callTimeout = .seconds(-1)
+        XCTAssertThrowsError(try Client(options: negative)) { error in
+            XCTAssertEqual((error as? SandboxError)?.kind, .invalidArgument)
+        }
+    }
+
+    func testAFailureSaysWhatItWasAbout() async throws {
+        try await withSandbox { sandbox in
+            let missing = await thrown { _ = try await sandbox.read("/nowhere") } as? SandboxError
+            XCTAssertEqual(missing?.kind, .fileNotFound)
+            XCTAssertEqual(missing?.operation, "read")
+            XCTAssert(missing?.reason.contains("/nowhere") ?? false)
+            XCTAssertThrowsError(try sandbox.domain(0))
+            XCTAssertThrowsError(try sandbox.domain(70_000))
+            let partial = await thrown {
+                try await sandbox.writeFiles([.init(path: "/tmp", text: "x"), .init(path: "/tmp/fine", text: "x")])
+            } as? SandboxError
+            XCTAssertEqual(partial?.kind, .partial)
+            XCTAssertEqual(partial?.failures["/tmp"]?.kind, .isADirectory)
+            let text = try await sandbox.read("/tmp/fine").text
+            XCTAssertEqual(text, "x")
+        }
+    }
+
+    func testTheLogIsToldToAListener() async throws {
+        let lines = Lines()
+        try Library.setLog(.trace) { _, target, text in lines.add("\(target) \(text)") }
+        try await withSandbox { _ = try await $0.run("true") }
+        try Library.setLog(.error, listener: nil)
+        let token = try XCTUnwrap(ProcessInfo.processInfo.environment["VTRIX_TOKEN"])
+        XCTAssertFalse(lines.all.contains { $0.contains(token) })
+    }
+}
+
+private final class Lines: @unchecked Sendable {
+    private let lock = NSLock()
+    private var lines: [String] = []
+
+    func add(_ line: String) {
+        lock.withLock { lines.append(line) }
+    }
+
+    var all: [String] { lock.withLock { lines } }
+}

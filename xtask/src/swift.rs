@@ -1,0 +1,355 @@
+//! `cargo xtask swift`: the Swift package, compiled and tested.
+//!
+//! On Linux the compiler is Debian's, in a root directory of its own under the cache: a machine
+//! that has no Swift gets one, once. Commands run in it from a private mount namespace, so that
+//! nothing stays mounted. The gateway runs outside, on the same network.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::mobile::{
+    Gateway, LIBRARY, counted_by, generate, judged, library, locked, mirror, need_programs,
+    need_space, number_after, told,
+};
+use crate::steps::{Count, Progress, cargo, quiet, run};
+use crate::{root, target};
+
+/// Steps of [`steps`].
+pub(crate) const STEPS: usize = 5;
+
+const EXAMPLES: [&str; 5] = ["basic", "stream", "attach", "files", "lifecycle"];
+
+/// The Debian release whose Swift is used: the first that has one.
+const RELEASE: &str = "trixie";
+/// What the toolchain takes on the disk while it is installed, in GiB, generously.
+const SPACE: u64 = 4;
+/// Parts of the toolchain that nothing here uses, most of its size.
+const LEFT_OUT: [&str; 9] = [
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/libexec/swift/bin/lldb*",
+    "/usr/libexec/swift/bin/clangd",
+    "/usr/libexec/swift/bin/sourcekit-lsp",
+    "/usr/libexec/swift/bin/docc",
+    "/usr/libexec/swift/lib/liblldb*",
+    "/usr/libexec/swift/lib/libsourcekit*",
+    "/usr/libexec/swift/lib/swift_static/*",
+];
+
+/// Runs a command in the root directory. Arguments: the root, the directory that is shared with
+/// it, then the command.
+const ENTER: &str = r#"
+root=$1; shared=$2; shift 2
+mkdir -p "$root/proc" "$root/dev" "$root$shared"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount --bind "$shared" "$root$shared"
+exec chroot "$root" "$@"
+"#;
+
+/// Where Swift is.
+enum Toolchain {
+    /// On this machine.
+    Here,
+    /// In a root directory.
+    Root(PathBuf),
+}
+
+/// Everything about the Swift package, as steps of a longer run.
+pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
+    let mut swift = None;
+    progress.check("Swift: the toolchain", || {
+        swift = Some(toolchain()?);
+        Ok(())
+    })?;
+    let swift = swift.expect("the step before succeeded");
+    let (work, _lock) = locked("swift")?;
+    progress.check("Swift: the library, its generated sources, the package", || {
+        prepare(&work)?;
+        quiet(build(&swift, &work, "package", &["--build-tests"])).map(drop)
+    })?;
+    progress.measured("Swift: tests against a real gateway", || {
+        let gateway = Gateway::start("extended").map_err(failed)?;
+        let docs = format!("VTRIX_DOCS={}", work.join("docs").display());
+        let mut arguments: Vec<String> = vec!["env".into(), docs];
+        arguments.extend(gateway.env.iter().map(|(name, value)| format!("{name}={value}")));
+        arguments.extend(swiftpm(&work, "package", "test"));
+        arguments.extend(["--skip-build", "--disable-swift-testing"].map(String::from));
+        let count = counted_by(swift.command(&work, "package", &arguments), xctest)?;
+        gateway.end().map_err(failed)?;
+        Ok(count)
+    })?;
+    progress.measured("Swift: conformance from outside of the tree, on both wires", || {
+        quiet(build(&swift, &work, "consumer", &[])).map_err(failed)?;
+        let mut all = Count::default();
+        for wire in ["extended", "plain"] {
+            let gateway = Gateway::start(wire).map_err(failed)?;
+            let scenarios = work.join("scenarios").display().to_string();
+            let mut arguments = vec![scenarios];
+            arguments.extend(gateway.env.iter().map(|(_, value)| value.clone()));
+            arguments.push(gateway.wire.to_owned());
+            let count = judged(program(&swift, &work, "conformance", &arguments, &[]))?;
+            all.passed += count.passed;
+            gateway.end().map_err(failed)?;
+        }
+        Ok(all)
+    })?;
+    progress.check("Swift: the five examples", || {
+        let gateway = Gateway::start("extended")?;
+        for example in EXAMPLES {
+            quiet(program(&swift, &work, example, &[], &gateway.env))?;
+        }
+        gateway.end()
+    })
+}
+
+/// `cargo xtask swift`.
+pub(crate) fn test(xcframework: bool, bench: bool) -> Result<(), String> {
+    if xcframework {
+        return framework();
+    }
+    if bench {
+        let swift = toolchain()?;
+        let (work, _lock) = locked("swift")?;
+        prepare(&work)?;
+        run(build(&swift, &work, "consumer", &[]))?;
+        let gateway = Gateway::start("extended")?;
+        run(program(&swift, &work, "bench", &[], &gateway.env))?;
+        return gateway.end();
+    }
+    let mut progress = Progress::new(STEPS);
+    let outcome = steps(&mut progress);
+    println!("{}", progress.last_line());
+    outcome
+}
+
+/// Finds Swift, or installs it.
+fn toolchain() -> Result<Toolchain, String> {
+    let mut version = Command::new("swift");
+    version.arg("--version");
+    if quiet(version).is_ok() {
+        return Ok(Toolchain::Here);
+    }
+    let (directory, _lock) = locked("swift-toolchain")?;
+    let root = directory.join(RELEASE);
+    let stamp = directory.join(format!("{RELEASE}.complete"));
+    // What was made with other settings is made again.
+    let settings = LEFT_OUT.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|made_with| made_with == settings) {
+        return Ok(Toolchain::Root(root));
+    }
+    install(&root)?;
+    fs::write(&stamp, settings).map_err(|error| told(&stamp, &error))?;
+    Ok(Toolchain::Root(root))
+}
+
+fn install(root: &Path) -> Result<(), String> {
+    need_programs(&[
+        ("apt-get", "Debian's package manager; elsewhere install Swift 6 so that `swift` is found"),
+        ("unshare", "util-linux"),
+    ])?;
+    need_space(SPACE)?;
+    if need_programs(&[("mmdebstrap", "")]).is_err() {
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "-y", "-qq", "mmdebstrap"]).env("DEBIAN_FRONTEND", "noninteractive");
+        quiet(apt).map_err(|error| format!("mmdebstrap can't be installed: {error}"))?;
+    }
+    let _ = fs::remove_dir_all(root);
+    let mut make = Command::new("mmdebstrap");
+    make.args(["--mode=root", "--variant=apt"]);
+    make.arg("--aptopt=Apt::Install-Recommends \"false\"");
+    make.arg("--aptopt=Acquire::Languages \"none\"");
+    make.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
+    // libc6-dev brings sys/param.h, which the package manager's own runtime includes.
+    make.args(["--include=swiftlang,libc6-dev", RELEASE]).arg(root).args(mirror_of_debian());
+    quiet(make).map(drop)
+}
+
+/// The mirror that this machine is told to use; none leaves the choice to mmdebstrap.
+fn mirror_of_debian() -> Option<String> {
+    let sources = fs::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
+    let line = sources.lines().find(|line| line.starts_with("URIs:"))?;
+    line.split_whitespace().nth(1).map(str::to_owned)
+}
+
+impl Toolchain {
+    /// A command in a directory of `work`.
+    fn command(&self, work: &Path, directory: &str, arguments: &[String]) -> Command {
+        let shell = format!("cd '{}' && exec \"$@\"", work.join(directory).display());
+        let Self::Root(root) = self else {
+            let mut command = Command::new("sh");
+            command.args(["-c", &shell, "sh"]).args(arguments);
+            return command;
+        };
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-e", "-c", ENTER, "sh"]);
+        command.arg(root).arg(work);
+        command.args(["env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8"]);
+        // SwiftPM takes no unsafe flags from a package that others depend on: strictness is asked
+        // for from outside.
+        command
+            .arg("VTRIX_STRICT=1")
+            .arg(format!("VTRIX_PACKAGE={}", work.join("package").display()));
+        command.arg(format!("LD_LIBRARY_PATH={}", work.join("lib").display()));
+        command.args(["sh", "-c", &shell, "sh"]).args(arguments);
+        command
+    }
+}
+
+fn swiftpm(work: &Path, directory: &str, verb: &str) -> Vec<String> {
+    let build = work.join(format!("{directory}-build"));
+    let link = format!("-L{}", work.join("lib").display());
+    let mut arguments: Vec<String> = vec!["swift".into(), verb.into()];
+    arguments.extend(["--disable-sandbox".into(), "--build-path".into()]);
+    arguments.push(build.display().to_string());
+    arguments.extend(["-Xlinker".into(), link]);
+    arguments
+}
+
+fn build(swift: &Toolchain, work: &Path, directory: &str, more: &[&str]) -> Command {
+    let mut arguments = swiftpm(work, directory, "build");
+    arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    swift.command(work, directory, &arguments)
+}
+
+/// A program of the consumer.
+fn program(
+    swift: &Toolchain,
+    work: &Path,
+    name: &str,
+    arguments: &[String],
+    env: &[(&'static str, String)],
+) -> Command {
+    let mut all: Vec<String> = vec!["env".into()];
+    all.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
+    all.push(work.join("consumer-build/debug").join(name).display().to_string());
+    all.extend(arguments.iter().cloned());
+    swift.command(work, "consumer", &all)
+}
+
+/// Puts package, consumer and what they need into the directory that is shared with the root.
+fn prepare(work: &Path) -> Result<(), String> {
+    let source = root().join("bindings-swift-kotlin/swift");
+    let package = work.join("package");
+    for part in ["Sources/VtrixSandbox", "Tests"] {
+        mirror(&source.join(part), &package.join(part))?;
+    }
+    let manifest = source.join("Package.swift");
+    let copy = package.join("Package.swift");
+    fs::copy(&manifest, copy).map_err(|error| told(&manifest, &error))?;
+    let library = library(&work.join("lib"))?;
+    let fresh = work.join("fresh");
+    generate(&library, "swift", &fresh)?;
+    arrange(&fresh)?;
+    mirror(&fresh, &package.join("Sources"))?;
+    mirror(&source.join("consumer"), &work.join("consumer"))?;
+    mirror(&root().join("examples/swift/Sources"), &work.join("consumer/Sources"))?;
+    mirror(&root().join("tests/conformance/scenarios"), &work.join("scenarios"))?;
+    mirror(&root().join("docs"), &work.join("docs"))
+}
+
+/// Sorts what uniffi generated into the two modules that the manifest names. Its own module map
+/// asks for modules that only Apple's platforms have.
+fn arrange(directory: &Path) -> Result<(), String> {
+    let files = [
+        ("VtrixSandboxGenerated.swift", "VtrixSandboxGenerated/VtrixSandboxGenerated.swift"),
+        ("VtrixSandboxFFI.h", "VtrixSandboxFFI/VtrixSandboxFFI.h"),
+    ];
+    for (from, to) in files {
+        let (from, to) = (directory.join(from), directory.join(to));
+        fs::create_dir_all(to.parent().expect("a file lies in a directory"))
+            .and_then(|()| fs::rename(&from, &to))
+            .map_err(|error| told(&from, &error))?;
+    }
+    let _ = fs::remove_file(directory.join("VtrixSandboxFFI.modulemap"));
+    let map = directory.join("VtrixSandboxFFI/module.modulemap");
+    fs::write(&map, module_map(Some(LIBRARY))).map_err(|error| told(&map, &error))
+}
+
+/// The module of the header; with a library to link where the manifest doesn't carry one.
+fn module_map(library: Option<&str>) -> String {
+    let link = library.map(|name| format!("    link \"{name}\"\n")).unwrap_or_default();
+    format!("module VtrixSandboxFFI {{\n    header \"VtrixSandboxFFI.h\"\n{link}    export *\n}}\n")
+}
+
+/// Of XCTest's last summary: `Executed 12 tests, with 0 failures`.
+fn xctest(text: &str) -> Option<Count> {
+    let line = text.lines().rfind(|line| line.contains("Executed ") && line.contains(" test"))?;
+    let failed = number_after(line, "with ").unwrap_or(0);
+    // Skipped ones come before failures on the line, and none may be.
+    let failed = failed + u64::from(line.contains("skipped"));
+    Some(Count { passed: number_after(line, "Executed ")?.saturating_sub(failed), failed })
+}
+
+fn failed(problem: String) -> (Count, String) {
+    (Count { passed: 0, failed: 1 }, problem)
+}
+
+/// `cargo xtask swift --xcframework`: the binary target of the manifest, for Apple's platforms.
+fn framework() -> Result<(), String> {
+    if !cfg!(target_os = "macos") {
+        return Err("an XCFramework can be made on macOS only: lipo and xcodebuild come with \
+                    Xcode, and linking needs Apple's SDKs"
+            .into());
+    }
+    need_programs(&[
+        ("rustup", "to have the Rust targets of Apple"),
+        ("lipo", "Xcode's command line tools"),
+        ("xcodebuild", "Xcode 16 or later"),
+    ])?;
+    // Each slice: a name, and the Rust targets that are joined in it.
+    let slices: [(&str, &[&str]); 3] = [
+        ("ios", &["aarch64-apple-ios"]),
+        ("ios-simulator", &["aarch64-apple-ios-sim", "x86_64-apple-ios"]),
+        ("macos", &["aarch64-apple-darwin", "x86_64-apple-darwin"]),
+    ];
+    let out = target().join("xcframework");
+    let _ = fs::remove_dir_all(&out);
+    let headers = out.join("headers/VtrixSandboxFFI");
+    fs::create_dir_all(&headers).map_err(|error| told(&headers, &error))?;
+    let fresh = out.join("generated");
+    generate(&library(&out.join("lib"))?, "swift", &fresh)?;
+    let header = fresh.join("VtrixSandboxFFI.h");
+    fs::copy(&header, headers.join("VtrixSandboxFFI.h")).map_err(|error| told(&header, &error))?;
+    // A directory of its own keeps this module map from meeting another library's.
+    let map = headers.join("module.modulemap");
+    fs::write(&map, module_map(None)).map_err(|error| told(&map, &error))?;
+
+    let mut create = Command::new("xcodebuild");
+    create.arg("-create-xcframework");
+    for (slice, targets) in slices {
+        let mut archives = Vec::new();
+        for triple in targets {
+            let mut add = Command::new("rustup");
+            add.args(["target", "add", triple]);
+            run(add)?;
+            let mut native = cargo(["build", "--profile", "mobile", "-p", "vtrix-sandbox-uniffi"]);
+            native.args(["--target", triple]);
+            native
+                .env("IPHONEOS_DEPLOYMENT_TARGET", "16.0")
+                .env("MACOSX_DEPLOYMENT_TARGET", "13.0");
+            run(native)?;
+            archives.push(target().join(triple).join("mobile").join(format!("lib{LIBRARY}.a")));
+        }
+        let joined = out.join(slice).join(format!("lib{LIBRARY}.a"));
+        fs::create_dir_all(out.join(slice)).map_err(|error| told(&joined, &error))?;
+        let mut lipo = Command::new("lipo");
+        lipo.args(["-create", "-output"]).arg(&joined).args(&archives);
+        run(lipo)?;
+        create.arg("-library").arg(&joined).arg("-headers").arg(out.join("headers"));
+    }
+    let result = out.join("VtrixSandboxFFI.xcframework");
+    create.arg("-output").arg(&result);
+    run(create)?;
+
+    let zip = out.join("VtrixSandboxFFI.xcframework.zip");
+    let mut ditto = Command::new("ditto");
+    ditto.args(["-c", "-k", "--keepParent"]).arg(&result).arg(&zip);
+    run(ditto)?;
+    let mut checksum = Command::new("swift");
+    checksum.args(["package", "compute-checksum"]).arg(&zip);
+    checksum.current_dir(root().join("bindings-swift-kotlin/swift"));
+    println!("{}\nchecksum of a release: {}", zip.display(), quiet(checksum)?.trim());
+    Ok(())
+}
