@@ -16,6 +16,7 @@ use crate::{root, target};
 pub(crate) fn run(check: bool) -> Result<(), String> {
     let header = quiet(cargo(["run", "--quiet", "-p", "vtrix-header"]))?;
     keep(&root().join("include/vtrix_sandbox.h"), &header, check)?;
+    statuses(&header)?;
     quiet(cargo(["build", "--quiet", "-p", "vtrix-sandbox-c"]))?;
     let library = target().join("debug/libvtrix_sandbox.so");
     let mut abi = String::from("# Exported symbols, and structs: size, then offset and field.\n");
@@ -24,6 +25,25 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
     }
     abi.push_str(&layouts(&header)?);
     keep(&root().join("ffi-c/abi/linux-x86_64.txt"), &abi, check)
+}
+
+/// Every kind of error has its status in the header, with the number of docs/errors.json.
+fn statuses(header: &str) -> Result<(), String> {
+    let path = root().join("docs/errors.json");
+    let kinds =
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut found = 0;
+    for after in kinds.split("\"name\": \"VTRIX_STATUS_").skip(1) {
+        let name = after.split('"').next().unwrap_or_default();
+        let number = after.split("\"number\": ").nth(1).unwrap_or_default();
+        let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+        let wanted = format!("#define VTRIX_STATUS_{name} {number}");
+        if !header.lines().any(|line| line == wanted) {
+            return Err(format!("the header lacks `{wanted}`"));
+        }
+        found += 1;
+    }
+    if found == 0 { Err("docs/errors.json names no status".into()) } else { Ok(()) }
 }
 
 fn keep(path: &Path, wanted: &str, check: bool) -> Result<(), String> {

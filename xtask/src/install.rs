@@ -23,16 +23,16 @@ pub(crate) fn install(prefix: &Path, release: bool) -> Result<(), String> {
         build.arg("--release");
     }
     quiet(build)?;
-    let built = target().join(if release { "release" } else { "debug" });
+    let from = target().join(if release { "release" } else { "debug" });
     let library = prefix.join("lib");
     for directory in ["include", "lib/pkgconfig", "lib/cmake/VtrixSandbox"] {
         let path = prefix.join(directory);
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     copy(&root().join("include/vtrix_sandbox.h"), &prefix.join("include/vtrix_sandbox.h"))?;
-    copy(&built.join("libvtrix_sandbox.a"), &library.join("libvtrix_sandbox.a"))?;
+    copy(&from.join("libvtrix_sandbox.a"), &library.join("libvtrix_sandbox.a"))?;
     let real = format!("libvtrix_sandbox.so.{VERSION}");
-    copy(&built.join("libvtrix_sandbox.so"), &library.join(&real))?;
+    copy(&from.join("libvtrix_sandbox.so"), &library.join(&real))?;
     if release {
         // The dynamic symbols stay; the others are for nobody.
         let mut strip = Command::new("strip");

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
-use crate::{doctor, documents, examples, limits, python, readme, tidy};
+use crate::{c, doctor, documents, examples, limits, python, readme, tidy};
 
 /// Steps of [`steps`].
-const STEPS: usize = 13 + python::STEPS;
+const STEPS: usize = 13 + python::STEPS + c::STEPS;
 
 /// Runs every step up to the first failure.
 pub(crate) fn test() -> ExitCode {
@@ -42,5 +42,6 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
     progress.check("the README's first command", readme::first_command)?;
+    c::steps(progress)?;
     python::steps(progress)
 }
