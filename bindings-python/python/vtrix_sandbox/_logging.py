@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from typing import TYPE_CHECKING
 
 from . import _native
+
+if TYPE_CHECKING:
+    import threading
 
 _OFF = 255
 _thread: threading.Thread | None = None
@@ -65,6 +68,8 @@ def _start(level: int) -> None:
     fresh = forked or _thread is None
     _native.log_level(max(1, min(level, _OFF - 1)), fresh)
     if fresh:
+        import threading
+
         _process = os.getpid()
         _thread = threading.Thread(target=_deliver, name="vtrix-sandbox-logs", daemon=True)
         _thread.start()

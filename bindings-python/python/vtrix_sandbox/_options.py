@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -119,9 +118,16 @@ def payloads(
             payload = value if isinstance(value, Payload) else Payload(**value)
         except TypeError as error:
             raise InvalidArgumentError(f"payloads: {error}") from None
-        body = None if payload.body is None else json.dumps(payload.body)
+        body = None if payload.body is None else _json(payload.body)
         result.append((payload.api, body, list(payload.envs.items())))
     return result
+
+
+def _json(body: Any) -> str:
+    # Few need it, and it takes its time to import.
+    import json
+
+    return json.dumps(body)
 
 
 def write_files(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
 from .._options import file_mode
@@ -48,6 +47,9 @@ class _Writer(io.RawIOBase):
     """Bytes that replace a file when they are complete."""
 
     def __init__(self, sandbox: Sandbox, path: str, permissions: int | None) -> None:
+        # Few write, and it takes its time to import.
+        import tempfile
+
         self.name = path
         self.mode = "wb"
         self._sandbox = sandbox

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .. import _native, _options
@@ -20,6 +19,9 @@ from .files import open_file
 from .stream import ExecStream, FileStream
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
     from typing_extensions import Self
 
     from .._native import CommandFinished
