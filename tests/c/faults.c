@@ -21,6 +21,8 @@ typedef struct relay {
     int links[LINKS][2];
     int count;
     pthread_t thread;
+    latch handled;
+    int orders;
 } relay;
 
 static void drop_link(relay *it, int at)
@@ -79,6 +81,7 @@ static void *run_relay(void *argument)
 {
     relay *it = argument;
     for (;;) {
+        int ordered = 0;
         struct pollfd set[2 + 2 * LINKS];
         int i, n = 2;
         pthread_mutex_lock(&it->mutex);
@@ -100,6 +103,7 @@ static void *run_relay(void *argument)
             if (order == 'q') {
                 return NULL;
             }
+            ordered = 1;
         }
         pthread_mutex_lock(&it->mutex);
         for (i = it->count - 1; i >= 0; i--) {
@@ -116,26 +120,33 @@ static void *run_relay(void *argument)
             accept_link(it);
         }
         pthread_mutex_unlock(&it->mutex);
+        if (ordered) {
+            latch_add(&it->handled);
+        }
     }
 }
 
+/* Returns once it is so. */
 static void relay_set(relay *it, enum mode mode)
 {
     pthread_mutex_lock(&it->mutex);
     it->mode = mode;
     pthread_mutex_unlock(&it->mutex);
     CHECK(write(it->wake[1], "m", 1) == 1);
+    latch_wait(&it->handled, ++it->orders);
 }
 
 static void relay_start(relay *it)
 {
     const char *url = getenv("VTRIX_BASE_URL");
     const char *colon = url == NULL ? NULL : strrchr(url, ':');
+    const latch empty = LATCH;
     struct sockaddr_in address;
     socklen_t len = sizeof address;
 
     CHECK(colon != NULL);
     memset(it, 0, sizeof *it);
+    it->handled = empty;
     pthread_mutex_init(&it->mutex, NULL);
     it->gateway_port = (uint16_t)atoi(colon + 1);
     it->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -203,6 +214,19 @@ static int is_link_failure(vtrix_status status)
     return status == VTRIX_STATUS_CONNECTION_LOST || status == VTRIX_STATUS_PROTOCOL;
 }
 
+/* Attaches; a pooled connection of before the fault may still have to be found dead. */
+static vtrix_sandbox *attach(const vtrix_client *client, const vtrix_sandbox *direct)
+{
+    vtrix_error *error = NULL;
+    vtrix_sandbox *sandbox = NULL;
+    int tries = 0;
+    while (vtrix_client_attach(client, vtrix_sandbox_id(direct), NULL, &sandbox, &error) != VTRIX_STATUS_OK) {
+        CHECK(is_link_failure(vtrix_error_status(error)) && ++tries < 5);
+        vtrix_error_free(error);
+    }
+    return sandbox;
+}
+
 /* The command has begun once the file is there. */
 static void wait_for_file(const vtrix_sandbox *direct, const char *path)
 {
@@ -215,7 +239,7 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
 {
     const latch empty = LATCH;
     vtrix_error *error = NULL;
-    vtrix_sandbox *sandbox = NULL;
+    vtrix_sandbox *sandbox;
     vtrix_sandbox_info *info = NULL;
     vtrix_status status;
     ended end;
@@ -225,7 +249,7 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
     end.over = empty;
     snprintf(path, sizeof path, "/tmp/call-%d", (int)mode);
     snprintf(command, sizeof command, "touch %s; sleep 1; echo x; sleep 600", path);
-    OK(vtrix_client_attach(client, vtrix_sandbox_id(direct), NULL, &sandbox, &error));
+    sandbox = attach(client, direct);
     OK(vtrix_sandbox_run_async(sandbox, vtrix_str_from(command), NULL, on_finished, &end, NULL, NULL, &error));
     wait_for_file(direct, path);
     relay_set(it, mode);
@@ -244,7 +268,7 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
     relay_set(it, PASS);
     vtrix_sandbox_free(sandbox);
     /* Once the fault is over, so is its effect. */
-    OK(vtrix_client_attach(client, vtrix_sandbox_id(direct), NULL, &sandbox, &error));
+    sandbox = attach(client, direct);
     free(test_run(sandbox, "true"));
     vtrix_sandbox_free(sandbox);
 }
@@ -252,12 +276,12 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
 static void in_a_stream(relay *it, const vtrix_client *client, const vtrix_sandbox *direct, enum mode mode)
 {
     vtrix_error *error = NULL;
-    vtrix_sandbox *sandbox = NULL;
+    vtrix_sandbox *sandbox;
     vtrix_stream *stream = NULL;
     const vtrix_event *event = NULL;
     vtrix_status status;
 
-    OK(vtrix_client_attach(client, vtrix_sandbox_id(direct), NULL, &sandbox, &error));
+    sandbox = attach(client, direct);
     OK(vtrix_sandbox_stream(sandbox, VTRIX_STR("while :; do echo line; sleep 0.05; done"), NULL, &stream, &error));
     do {
         OK(vtrix_stream_next(stream, VTRIX_NO_LIMIT, &event, &error));

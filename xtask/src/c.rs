@@ -193,12 +193,15 @@ fn examples(prefix: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What a program prints, without what differs from one run to the next: words with digits in
-/// them are ids, times, ports and kernels.
+/// What a program prints, without what differs from one run to the next: ids, times, ports and
+/// the directories of this machine.
 fn shape(text: &str) -> Vec<String> {
-    let word = |word: &str| {
-        if word.chars().any(|c| c.is_ascii_digit()) { "#".to_owned() } else { word.to_owned() }
+    let differs = |word: &str| {
+        word.contains(|c: char| c.is_ascii_digit())
+            || word.contains("/tmp/")
+            || word.starts_with("sb-")
     };
+    let word = |word| if differs(word) { "#" } else { word };
     text.lines()
         .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
         .collect()
