@@ -340,7 +340,7 @@ class Child:
         }
         paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"{__package__}.child",
+            sys.executable, "-X", "faulthandler", "-m", f"{__package__}.child",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
@@ -368,7 +368,13 @@ class Child:
     async def interrupt(self) -> None:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
-        await self.came
+        try:
+            await asyncio.wait_for(asyncio.shield(self.came), PATIENCE)
+        except asyncio.TimeoutError:
+            # Makes it show on standard error where each of its threads is.
+            self.process.send_signal(signal.SIGABRT)
+            await self.came
+            raise Mismatch("an interrupted process did not end") from None
         if self.process.returncode not in (0, 128 + signal.SIGINT, -signal.SIGINT):
             raise Mismatch(f"an interrupted process ended with {self.process.returncode}")
 
