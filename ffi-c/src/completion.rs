@@ -7,7 +7,7 @@
 use std::ffi::c_void;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
@@ -111,13 +111,7 @@ impl<T: Send + 'static> Op<T> {
         };
         let mut result = engine.handle().block_on(work);
         if let Some(Watched { lane, user, stop }) = watched {
-            let (done, wait) = mpsc::channel::<()>();
-            lane.push(move || {
-                drop(user);
-                drop(done);
-            });
-            // Nothing is ever sent: the end of the sender is the signal.
-            let _ = wait.recv();
+            lane.finish(move || drop(user));
             result = stop.over(result);
         }
         drop(inside);

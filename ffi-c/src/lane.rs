@@ -152,6 +152,24 @@ impl Lane {
         Self { pool: pool.clone(), jobs: Arc::default() }
     }
 
+    /// Runs a last job, and waits until it and everything before it is done. By a lock and a
+    /// condition: a channel of the standard library's would leave a record of the calling thread
+    /// behind, in memory that is never freed.
+    pub(crate) fn finish(&self, job: impl FnOnce() + Send + 'static) {
+        let done = Arc::new((Mutex::new(false), Condvar::new()));
+        let tell = done.clone();
+        self.push(move || {
+            // Whatever becomes of the job, whoever waits is told.
+            drop(catch_unwind(AssertUnwindSafe(job)));
+            *tell.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            tell.1.notify_all();
+        });
+        let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*over {
+            over = done.1.wait(over).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     pub(crate) fn push(&self, job: impl FnOnce() + Send + 'static) {
         let mut jobs = lock(&self.jobs);
         jobs.queue.push_back(Box::new(job));

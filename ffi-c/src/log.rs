@@ -4,12 +4,13 @@
 //! records, which is said, and never slows the library. Nothing is logged until a function is set,
 //! and a record never holds a token, the value of a variable, or content of a file.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::Interest;
@@ -49,6 +50,10 @@ static CURRENT: ForkLock<Option<Arc<Log>>> = ForkLock::new(None);
 /// The level of the current log, so that a record nobody wants costs one load.
 static LEVEL: AtomicI32 = AtomicI32::new(VTRIX_LOG_OFF);
 
+thread_local! {
+    static LOG_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
 struct Record {
     level: i32,
     target: String,
@@ -62,7 +67,6 @@ struct Log {
     lost: Arc<AtomicU64>,
     active: Arc<AtomicBool>,
     thread: OnceLock<JoinHandle<()>>,
-    id: OnceLock<ThreadId>,
 }
 
 type Function = unsafe extern "C" fn(*mut c_void, i32, vtrix_str, vtrix_str);
@@ -130,13 +134,16 @@ fn retire(log: Option<Arc<Log>>) {
         return;
     }
     log.active.store(false, Ordering::Release);
-    if log.id.get() == Some(&std::thread::current().id()) {
+    if LOG_THREAD.with(Cell::get) {
         // The thread ends by itself once this call of its function returns.
         drop(log.records.try_send(None));
         return;
     }
-    // A full queue is being emptied without any call, so there will be room.
-    drop(log.records.send(None));
+    // A full queue is being emptied without any call, so there will be room. A send that blocks
+    // would leave a record of the calling thread behind.
+    while let Err(TrySendError::Full(_)) = log.records.try_send(None) {
+        std::thread::yield_now();
+    }
     if let Some(thread) = Arc::into_inner(log).and_then(|log| log.thread.into_inner()) {
         drop(thread.join());
     }
@@ -153,12 +160,10 @@ impl Log {
             lost: lost.clone(),
             active: active.clone(),
             thread: OnceLock::new(),
-            id: OnceLock::new(),
         });
         let thread = std::thread::Builder::new()
             .name("vtrix-log".into())
             .spawn(move || work(&queue, function, &user, &lost, &active))?;
-        let _ = log.id.set(thread.thread().id());
         let _ = log.thread.set(thread);
         Ok(log)
     }
@@ -172,6 +177,7 @@ fn work(
     active: &AtomicBool,
 ) {
     become_callback_thread();
+    LOG_THREAD.with(|flag| flag.set(true));
     while let Ok(Some(record)) = queue.recv() {
         if !active.load(Ordering::Acquire) {
             continue;
