@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use crate::census::{Counted, Kind};
 use crate::error::SandboxError;
+use crate::outcome::{CollectedOutput, CommandFinished, Signal, Streams};
 use crate::streams::LogStream;
 use crate::task::{Cancellation, call};
-use crate::types::{CollectedOutput, CommandFinished, Signal, Streams};
 
 /// A command that was started.
 #[derive(uniffi::Object)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use vtrix_sandbox::{Error, ErrorKind};
 
+use crate::outcome::CommandFinished;
 use crate::transfer::SavedFile;
-use crate::types::CommandFinished;
 
 /// What went wrong.
 #[derive(Debug, uniffi::Error)]

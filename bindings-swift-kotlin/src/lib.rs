@@ -18,6 +18,7 @@ mod command;
 mod error;
 mod log;
 mod options;
+mod outcome;
 mod pull;
 mod running;
 mod sandbox;
@@ -27,6 +28,7 @@ mod task;
 mod transfer;
 mod types;
 
+pub use self::admin::{PoolStatus, RollingStatus};
 pub use self::census::{LiveObjects, live_objects};
 pub use self::client::Client;
 pub use self::command::Command;
@@ -38,15 +40,18 @@ pub use self::options::{
     AttachOptions, ClientOptions, CreateOptions, ListOptions, RunRequest, StopOptions,
     UpdateOptions,
 };
+pub use self::outcome::{
+    CollectedOutput, CommandFinished, ExecEvent, LogEntry, Outcome, OutputPiece, OutputStream,
+    Signal, Streams,
+};
 pub use self::running::Running;
 pub use self::sandbox::Sandbox;
 pub use self::streams::{ExecStream, FileStream, LogStream};
 pub use self::task::Cancellation;
 pub use self::transfer::{SavedFile, Transfer, TransferOptions};
 pub use self::types::{
-    CollectedOutput, CommandFinished, ExecEvent, FileEntry, FileInfo, FileLocation, ListResult,
-    LogEntry, Outcome, OutputPiece, OutputStream, Pagination, Payload, PoolStatus, Progress,
-    ReadResult, RollingStatus, SandboxInfo, Signal, Spec, Streams, WriteFile,
+    FileEntry, FileInfo, FileLocation, ListResult, Pagination, Payload, Progress, ReadResult,
+    SandboxInfo, Spec, WriteFile,
 };
 
 uniffi::setup_scaffolding!("vtrix_sandbox");

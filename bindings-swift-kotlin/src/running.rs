@@ -15,8 +15,8 @@ use tokio::sync::mpsc::error::SendError;
 
 use crate::census::{Counted, Kind};
 use crate::error::SandboxError;
+use crate::outcome::{CommandFinished, LogEntry, OutputStream};
 use crate::task::{Cancellation, Job, call};
-use crate::types::{CommandFinished, LogEntry, OutputStream};
 
 /// Chunks that wait to be pulled: with the core's 64 KiB chunks, half a megabyte.
 const QUEUE: usize = 8;

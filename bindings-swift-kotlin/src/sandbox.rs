@@ -8,10 +8,11 @@ use crate::census::{Counted, Kind};
 use crate::command::Command;
 use crate::error::SandboxError;
 use crate::options::{RunRequest, StopOptions, UpdateOptions};
+use crate::outcome::{CommandFinished, Signal};
 use crate::running::Running;
 use crate::streams::ExecStream;
 use crate::task::{Cancellation, call};
-use crate::types::{CommandFinished, Payload, SandboxInfo, Signal};
+use crate::types::{Payload, SandboxInfo};
 
 /// A sandbox.
 #[derive(uniffi::Object)]

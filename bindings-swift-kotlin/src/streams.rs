@@ -1,8 +1,8 @@
 //! The streams of a sandbox, to be read in batches: a command's events, its log, a file's bytes.
 
 use crate::error::SandboxError;
+use crate::outcome::{ExecEvent, LogEntry};
 use crate::pull::Pull;
-use crate::types::{ExecEvent, LogEntry};
 
 /// A command's events.
 #[derive(uniffi::Object)]

@@ -1,9 +1,8 @@
 //! An upload or a download that goes on, and how far it is.
 //!
-//! Progress is kept by file, newest only, until it is asked for: a slow listener slows nothing
-//! and nothing piles up.
+//! Progress waits until it is asked for; past a limit, of each file only the newest: a slow listener
+//! slows nothing and nothing piles up.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,9 +33,13 @@ pub struct SavedFile {
     pub local: Option<String>,
 }
 
+/// Reports that wait before the newest of a file takes the place of the one before: as many as make
+/// a bar move smoothly.
+const WAITING: usize = 64;
+
 #[derive(Default)]
 struct News {
-    pending: BTreeMap<String, Progress>,
+    pending: Vec<Progress>,
     over: bool,
 }
 
@@ -47,7 +50,11 @@ pub(crate) struct Board(Arc<(Mutex<News>, Notify)>);
 impl Board {
     pub(crate) fn tell(&self, progress: &vtrix_sandbox::Progress) {
         let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        news.pending.insert(progress.path.clone(), progress.into());
+        let place = news.pending.iter().rposition(|waiting| waiting.path == progress.path);
+        match place {
+            Some(place) if news.pending.len() >= WAITING => news.pending[place] = progress.into(),
+            _ => news.pending.push(progress.into()),
+        }
         drop(news);
         self.0.1.notify_one();
     }
@@ -57,7 +64,7 @@ impl Board {
             {
                 let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if news.over || !news.pending.is_empty() {
-                    return std::mem::take(&mut news.pending).into_values().collect();
+                    return std::mem::take(&mut news.pending);
                 }
             }
             self.0.1.notified().await;
@@ -110,7 +117,7 @@ impl Transfer {
 
 #[uniffi::export]
 impl Transfer {
-    /// What has changed since it was last asked, by file; empty once the transfer is over.
+    /// What was told since it was last asked; empty once the transfer is over.
     pub async fn next_progress(&self) -> Vec<Progress> {
         self.board.next().await
     }

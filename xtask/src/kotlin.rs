@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mobile::{
-    Gateway, LIBRARY, counted_by, generate, judged, library, locked, mirror, need_programs,
-    need_space, number_after, told,
+    Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
+    need_programs, need_space, number_after, told,
 };
 use crate::steps::{Count, Progress, cargo, quiet, run};
 use crate::{root, target};
@@ -31,7 +31,9 @@ const ABIS: [(&str, &str); 4] = [
 /// Everything about the Kotlin module, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     let (work, _lock) = locked("kotlin")?;
-    progress.check("Kotlin: the library, its generated sources, the artifact", || build(&work))?;
+    progress.check("Kotlin: the library, its generated sources, the artifact", || {
+        build(&work, Profile::Dev)
+    })?;
     progress.measured("Kotlin: tests against a real gateway", || {
         let gateway = Gateway::start("extended").map_err(failed)?;
         let mut tests = maven(&work, &module());
@@ -74,9 +76,9 @@ pub(crate) fn test(android: bool, bench: bool) -> Result<(), String> {
     }
     if bench {
         let (work, _lock) = locked("kotlin")?;
-        build(&work)?;
+        build(&work, Profile::Release)?;
         consumer(&work)?;
-        let gateway = Gateway::start("extended")?;
+        let gateway = Gateway::start_as("extended", Profile::Release)?;
         let mut command = program(&work, "bench.MainKt");
         command.envs(gateway.env.clone());
         run(command)?;
@@ -89,13 +91,13 @@ pub(crate) fn test(android: bool, bench: bool) -> Result<(), String> {
 }
 
 /// Compiles wrapper and tests and installs the artifact, with its sources, into the repository.
-fn build(work: &Path) -> Result<(), String> {
+fn build(work: &Path, profile: Profile) -> Result<(), String> {
     need_programs(&[("mvn", "Maven 3.8 or later"), ("java", "a JDK, 17 or later")])?;
     need_space(1)?;
     let generated = work.join("generated");
     // Where JNA looks inside a jar.
     let resources = generated.join("resources").join(platform()?);
-    let library = library(&resources)?;
+    let library = library(&resources, profile)?;
     let fresh = work.join("fresh");
     generate(&library, "kotlin", &fresh)?;
     mirror(&fresh, &generated.join("kotlin"))?;
@@ -195,7 +197,7 @@ fn aar() -> Result<(), String> {
     run(targets)?;
 
     let (work, _lock) = locked("kotlin")?;
-    build(&work)?;
+    build(&work, Profile::Dev)?;
     let out = target().join("android");
     let aar = out.join("aar");
     let _ = fs::remove_dir_all(&aar);

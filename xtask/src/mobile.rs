@@ -51,11 +51,35 @@ pub(crate) fn need_space(gibibytes: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// Which build of the library and of the gateway: `dev` for tests, `release` to measure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+        }
+    }
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
 /// Builds the library and puts it, without debug information, into `directory`.
-pub(crate) fn library(directory: &Path) -> Result<PathBuf, String> {
-    quiet(cargo(["build", "-q", "-p", "vtrix-sandbox-uniffi"]))?;
+pub(crate) fn library(directory: &Path, profile: Profile) -> Result<PathBuf, String> {
+    let package = "vtrix-sandbox-uniffi";
+    quiet(cargo(["build", "-q", "--profile", profile.name(), "-p", package]))?;
     let name = format!("{}{LIBRARY}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let built = target().join("debug").join(&name);
+    let built = target().join(profile.directory()).join(&name);
     fs::create_dir_all(directory).map_err(|error| told(directory, &error))?;
     let copy = directory.join(&name);
     let mut strip = Command::new("objcopy");
@@ -122,8 +146,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one on a wire.
     pub(crate) fn start(wire: &'static str) -> Result<Self, String> {
-        quiet(cargo(["build", "-q", "-p", "vtrix-harness"]))?;
-        let mut command = Command::new(target().join("debug/vtrix-harness"));
+        Self::start_as(wire, Profile::Dev)
+    }
+
+    /// Starts one on a wire, of either build.
+    pub(crate) fn start_as(wire: &'static str, profile: Profile) -> Result<Self, String> {
+        quiet(cargo(["build", "-q", "--profile", profile.name(), "-p", "vtrix-harness"]))?;
+        let program = target().join(profile.directory()).join("vtrix-harness");
+        let mut command = Command::new(program);
         command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped());
         if wire == "plain" {
             command.arg("--plain-wire");

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
-use crate::{c, doctor, documents, examples, limits, python, readme, tidy};
+use crate::{c, doctor, documents, examples, kotlin, limits, python, readme, swift, tidy};
 
 /// Steps of [`steps`].
-const STEPS: usize = 13 + python::STEPS + c::STEPS;
+const STEPS: usize = 13 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step up to the first failure.
 pub(crate) fn test() -> ExitCode {
@@ -43,5 +43,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
     progress.check("the README's first command", readme::first_command)?;
     c::steps(progress)?;
-    python::steps(progress)
+    python::steps(progress)?;
+    kotlin::steps(progress)?;
+    swift::steps(progress)
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mobile::{
-    Gateway, LIBRARY, counted_by, generate, judged, library, locked, mirror, need_programs,
-    need_space, number_after, told,
+    Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
+    need_programs, need_space, number_after, told,
 };
 use crate::steps::{Count, Progress, cargo, quiet, run};
 use crate::{root, target};
@@ -66,7 +66,7 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     let swift = swift.expect("the step before succeeded");
     let (work, _lock) = locked("swift")?;
     progress.check("Swift: the library, its generated sources, the package", || {
-        prepare(&work)?;
+        prepare(&work, Profile::Dev)?;
         quiet(build(&swift, &work, "package", &["--build-tests"])).map(drop)
     })?;
     progress.measured("Swift: tests against a real gateway", || {
@@ -112,10 +112,10 @@ pub(crate) fn test(xcframework: bool, bench: bool) -> Result<(), String> {
     if bench {
         let swift = toolchain()?;
         let (work, _lock) = locked("swift")?;
-        prepare(&work)?;
-        run(build(&swift, &work, "consumer", &[]))?;
-        let gateway = Gateway::start("extended")?;
-        run(program(&swift, &work, "bench", &[], &gateway.env))?;
+        prepare(&work, Profile::Release)?;
+        quiet(build(&swift, &work, "consumer", &["-c", "release", "--product", "bench"]))?;
+        let gateway = Gateway::start_as("extended", Profile::Release)?;
+        run(program(&swift, &work, "../release/bench", &[], &gateway.env))?;
         return gateway.end();
     }
     let mut progress = Progress::new(STEPS);
@@ -229,7 +229,7 @@ fn program(
 }
 
 /// Puts package, consumer and what they need into the directory that is shared with the root.
-fn prepare(work: &Path) -> Result<(), String> {
+fn prepare(work: &Path, profile: Profile) -> Result<(), String> {
     let source = root().join("bindings-swift-kotlin/swift");
     let package = work.join("package");
     for part in ["Sources/VtrixSandbox", "Tests"] {
@@ -238,7 +238,7 @@ fn prepare(work: &Path) -> Result<(), String> {
     let manifest = source.join("Package.swift");
     let copy = package.join("Package.swift");
     fs::copy(&manifest, copy).map_err(|error| told(&manifest, &error))?;
-    let library = library(&work.join("lib"))?;
+    let library = library(&work.join("lib"), profile)?;
     let fresh = work.join("fresh");
     generate(&library, "swift", &fresh)?;
     arrange(&fresh)?;
@@ -309,7 +309,7 @@ fn framework() -> Result<(), String> {
     let headers = out.join("headers/VtrixSandboxFFI");
     fs::create_dir_all(&headers).map_err(|error| told(&headers, &error))?;
     let fresh = out.join("generated");
-    generate(&library(&out.join("lib"))?, "swift", &fresh)?;
+    generate(&library(&out.join("lib"), Profile::Dev)?, "swift", &fresh)?;
     let header = fresh.join("VtrixSandboxFFI.h");
     fs::copy(&header, headers.join("VtrixSandboxFFI.h")).map_err(|error| told(&header, &error))?;
     // A directory of its own keeps this module map from meeting another library's.

@@ -68,7 +68,8 @@ final class Proxy: @unchecked Sendable {
 
     init() throws {
         let target = try XCTUnwrap(URL(string: ProcessInfo.processInfo.environment["VTRIX_BASE_URL"] ?? ""))
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listener = listener
         var address = Self.loopback(port: 0)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         var bound = sockaddr_in()
@@ -84,7 +85,7 @@ final class Proxy: @unchecked Sendable {
         }
         url = try XCTUnwrap(URL(string: "http://127.0.0.1:\(port)"))
         let gateway = UInt16(target.port ?? 80)
-        Thread.detachNewThread { [self, listener] in
+        Thread.detachNewThread { [self] in
             while true {
                 let near = accept(listener, nil, nil)
                 guard near >= 0 else { return }
@@ -120,7 +121,7 @@ final class Proxy: @unchecked Sendable {
             var buffer = [UInt8](repeating: 0, count: 65_536)
             while true {
                 let count = recv(from, &buffer, buffer.count, 0)
-                guard count > 0, send(to, buffer, count, Int32(MSG_NOSIGNAL.rawValue)) == count else { break }
+                guard count > 0, send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
             }
             shutdown(to, Int32(SHUT_RDWR))
         }
