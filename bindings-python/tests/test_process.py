@@ -14,6 +14,8 @@ import textwrap
 import threading
 import time
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ UP = "while [ ! -s pid ]; do sleep 0.02; done"
 def python(code: str, *args: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=elsewhere.interruptible(), **options,
     )  # fmt: skip
 
 
@@ -310,34 +313,45 @@ async def test_the_gateway_under_asyncio() -> None:
     await gateway.close_async()
 
 
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A failing test leaves no server behind."""
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_the_gateway_as_a_server() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "vtrix_sandbox", "gateway", "--listen", "127.0.0.1:0",
          "--image", "other=/"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    lines = dict(process.stdout.readline().strip().split("=", 1) for _ in range(2))
-    environment = {**os.environ, **lines}
-    run = [
-        sys.executable,
-        "-m",
-        "vtrix_sandbox",
-        "run",
-        "--image",
-        "other",
-        "--timeout",
-        "30",
-        "--",
-    ]
-    done = subprocess.run(
-        [*run, "cat; sh -c 'printf \"[%s]\" \"$1\"; exit 3' sh", "a b"],
-        input="in", env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (3, "in[a b]", "")
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
-    assert process.returncode == 0
+    with ended(process):
+        assert process.stdout is not None
+        lines = dict(process.stdout.readline().strip().split("=", 1) for _ in range(2))
+        environment = {**os.environ, **lines}
+        run = [
+            sys.executable,
+            "-m",
+            "vtrix_sandbox",
+            "run",
+            "--image",
+            "other",
+            "--timeout",
+            "30",
+            "--",
+        ]
+        done = subprocess.run(
+            [*run, "cat; sh -c 'printf \"[%s]\" \"$1\"; exit 3' sh", "a b"],
+            input="in", env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (3, "in[a b]", "")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
     done = subprocess.run([*run, "true"], env=environment, capture_output=True, text=True)
     assert done.returncode == 125
     assert done.stderr.startswith("vtrix_sandbox: ")
@@ -374,7 +388,7 @@ def test_the_command_line_here(
 
 def test_ctrl_c_at_the_command_line() -> None:
     run = [sys.executable, "-m", "vtrix_sandbox", "run", "echo up; exec sleep 600"]
-    environment = {k: v for k, v in os.environ.items() if k != "VTRIX_BASE_URL"}
+    environment = {k: v for k, v in elsewhere.interruptible().items() if k != "VTRIX_BASE_URL"}
     process = subprocess.Popen(
         run, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment,

@@ -23,6 +23,7 @@ from typing import Any
 from . import operations
 from .operations import Family
 from .values import Broken, Mismatch, Scope, brief, compare, shown
+from elsewhere import interruptible
 
 PATIENCE = 30.0
 """Seconds that a step with `eventually` is repeated; nothing takes so long unless it is broken."""
@@ -342,7 +343,7 @@ class Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-X", "faulthandler", "-m", f"{__package__}.child",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**interruptible(), "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
