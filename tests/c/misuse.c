@@ -1,10 +1,6 @@
 /* What a caller can get wrong: it is refused by name, and nothing breaks. */
 #include "support.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 static const char INVALID[] = {'a', (char)0xff, 'b'};
 
 static vtrix_str invalid_text(void)
@@ -204,49 +200,6 @@ static void free_and_cancel(const vtrix_client *client)
     latch_wait(&ends, 7);
 }
 
-static void in_the_child(vtrix_client *client, vtrix_sandbox *sandbox)
-{
-    vtrix_error *error = NULL;
-    vtrix_finished *finished = NULL;
-    vtrix_sandbox_info *info = NULL;
-
-    FAILS(VTRIX_STATUS_FORKED, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), NULL, &finished, &error));
-    FAILS(VTRIX_STATUS_FORKED, vtrix_client_get(client, VTRIX_STR("x"), &info, &error));
-    CHECK(vtrix_sandbox_id(sandbox).len > 0 && vtrix_sandbox_get_info(sandbox) == NULL);
-    vtrix_sandbox_close(sandbox);
-    /* A client of the child's own works, next to the parent's sandbox. */
-    vtrix_client *own = test_client();
-    vtrix_sandbox *attached = NULL;
-    OK(vtrix_client_attach(own, vtrix_sandbox_id(sandbox), NULL, &attached, &error));
-    OK(vtrix_sandbox_run(attached, VTRIX_STR("echo child"), NULL, &finished, &error));
-    CHECK(bytes_are(vtrix_finished_output(finished), "child\n"));
-    vtrix_finished_free(finished);
-    vtrix_sandbox_free(attached);
-    vtrix_client_free(own);
-    vtrix_sandbox_free(sandbox);
-    vtrix_client_free(client);
-    OK(vtrix_shutdown(&error));
-}
-
-static void forked(vtrix_client *client, vtrix_sandbox *sandbox)
-{
-    int status = 0;
-    char *output;
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        alarm(120);
-        in_the_child(client, sandbox);
-        _exit(0);
-    }
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    /* What the child did to its copies did nothing here. */
-    output = test_run(sandbox, "echo parent");
-    CHECK(strcmp(output, "parent\n") == 0);
-    free(output);
-}
-
 #define THREADS 64
 
 static void *work(void *argument)
@@ -316,7 +269,6 @@ int main(void)
     null_everywhere(client, sandbox);
     options_of_other_versions(sandbox);
     free_and_cancel(client);
-    forked(client, sandbox);
     many_threads(sandbox);
     test_end(sandbox);
     vtrix_client_free(client);

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use vtrix_gateway::Backend;
 use vtrix_harness::{Harness, PROJECT};
@@ -102,13 +101,14 @@ async fn main() -> ExitCode {
 async fn told_to_stop() {
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
     let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
-    let input = async {
-        let mut input = tokio::io::stdin();
-        let mut buffer = [0; 1024];
-        while input.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
-    };
+    // A plain thread: the runtime waits at its end for reads of its own, and nobody ends this one.
+    let (ended, input) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
     tokio::select! {
-        () = input => {}
+        _ = input => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

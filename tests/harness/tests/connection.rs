@@ -61,27 +61,17 @@ async fn a_cut_stream_ends_with_the_error() {
     let error = stream.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionLost);
     assert!(stream.next().await.is_none());
-    // Whoever waits for a detached command can go on waiting.
-    let command = sandbox.run("while [ ! -e go ]; do sleep 0.02; done; echo kept").spawn().await;
-    let command = command.unwrap();
-    let waiting = tokio::spawn({
-        let command = command.clone();
-        async move { command.wait().await }
-    });
-    sandbox.exists("/").await.unwrap();
+    // Whoever follows a detached command is told, too, and can take it up again.
+    let command = sandbox.run("echo begun; while [ ! -e go ]; do sleep 0.02; done; echo kept");
+    let command = command.spawn().await.unwrap();
+    let mut logs = command.logs().await.unwrap();
+    assert_eq!(logs.next().await.unwrap().unwrap().text(), "begun\n");
     proxy.cut();
-    let lost = waiting.await.unwrap();
+    let error = logs.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost);
     sandbox.write("go", "").await.unwrap();
-    let done = match lost {
-        Ok(done) => done,
-        Err(error) => {
-            // Cut while it was dialling again, or after.
-            let kind = error.kind();
-            assert!(matches!(kind, ErrorKind::ConnectionLost | ErrorKind::ConnectFailed), "{kind}");
-            command.wait().await.unwrap()
-        }
-    };
-    assert_eq!(done.output(), b"kept\n");
+    let done = command.wait().await.unwrap();
+    assert_eq!(done.output(), b"begun\nkept\n");
     sandbox.delete().await.unwrap();
 }
 
@@ -91,7 +81,7 @@ async fn cuts_after_every_number_of_bytes() {
     let sandbox = harness.sandbox().await;
     let (mut lost, mut fine) = (0, 0);
     for n in 0..60 {
-        let cut = 120 + n * 97;
+        let cut = 120 + n * n * 8;
         let faults = if n % 2 == 0 {
             Faults { seed: n, cut_after_down: Some(cut), ..Faults::default() }
         } else {
@@ -127,7 +117,7 @@ async fn cuts_after_every_number_of_bytes() {
             }
         }
     }
-    assert!(lost > 5 && fine > 5, "{lost} lost, {fine} fine: the cuts prove nothing");
+    assert!(lost > 3 && fine > 3, "{lost} lost, {fine} fine: the cuts prove nothing");
     sandbox.delete().await.unwrap();
 }
 
