@@ -28,6 +28,16 @@ const ABIS: [(&str, &str); 4] = [
     ("x86", "i686-linux-android"),
 ];
 
+/// How the library of a phone is linked. Devices with pages of 16 KB load nothing that is aligned to
+/// less. Equal functions are kept once, and relocations packed in the way that Android has known
+/// since its sixth version: together 1.5 MB of 5.1, measured in the README.
+const LINKING: [&str; 4] = [
+    "-z,max-page-size=16384",
+    "-z,common-page-size=16384",
+    "--icf=all",
+    "--pack-dyn-relocs=android",
+];
+
 /// Everything about the Kotlin module, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     let (work, _lock) = locked("kotlin")?;
@@ -210,11 +220,7 @@ fn aar() -> Result<(), String> {
     native.args(["--platform", "26", "-o"]).arg(aar.join("jni"));
     native.args(["build", "--profile", "mobile", "-p", "vtrix-sandbox-uniffi"]);
     native.args(["--features", "bundled-roots"]);
-    // Devices with pages of 16 KB load nothing that is aligned to less.
-    native.env(
-        "RUSTFLAGS",
-        "-C link-arg=-Wl,-z,max-page-size=16384 -C link-arg=-Wl,-z,common-page-size=16384",
-    );
+    native.env("RUSTFLAGS", LINKING.map(|flag| format!("-C link-arg=-Wl,{flag}")).join(" "));
     run(native)?;
     for (abi, _) in ABIS {
         aligned(&aar.join("jni").join(abi).join(format!("lib{LIBRARY}.so")))?;
