@@ -12,8 +12,8 @@ async fn a_cut_in_the_middle_of_a_run() {
     let sandbox = harness.sandbox_of(&harness.client_at(&proxy.url())).await;
     let run = sandbox.run("echo partial; echo oops >&2; : > up; exec sleep 600").into_future();
     let run = tokio::spawn(run);
-    let beside = harness.client().attach(sandbox.id()).await.unwrap();
-    until("the command runs", async || beside.exists("up").await.unwrap()).await;
+    // On the same connection, so that the answer comes after the output.
+    until("the command runs", async || sandbox.exists("up").await.unwrap()).await;
     proxy.cut();
     let error = run.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error:?}");
@@ -87,11 +87,19 @@ async fn cuts_after_every_number_of_bytes() {
         } else {
             Faults { seed: n, cut_after_up: Some(cut), ..Faults::default() }
         };
-        let proxy = FaultProxy::start(harness.addr(), Faults::default()).await;
-        let client = harness.client_at(&proxy.url());
-        let Ok(handle) = client.attach(sandbox.id()).await else { panic!("no cut yet") };
-        proxy.cut();
-        proxy.set(faults);
+        let proxy = FaultProxy::start(harness.addr(), faults).await;
+        let handle = match harness.client_at(&proxy.url()).attach(sandbox.id()).await {
+            Ok(handle) => handle,
+            Err(error) => {
+                lost += 1;
+                let kind = error.kind();
+                assert!(
+                    matches!(kind, ErrorKind::ConnectionLost | ErrorKind::ConnectFailed),
+                    "{error:?}"
+                );
+                continue;
+            }
+        };
         let mark = format!("mark-{n}");
         let result = handle.run("echo x >> \"$MARK\"; seq 1 300").env("MARK", &mark).await;
         let ran = sandbox.run("cat \"$MARK\" 2>/dev/null | wc -l").env("MARK", &mark);
