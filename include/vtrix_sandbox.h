@@ -597,7 +597,7 @@ typedef struct vtrix_client_options {
      */
     uint64_t max_in_flight;
     /**
-     * Connections to one sandbox at once; 4, at least 2.
+     * Connections to one sandbox at once; 16, at least 2.
      */
     uint64_t max_connections;
     /**

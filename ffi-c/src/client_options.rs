@@ -38,7 +38,7 @@ pub struct vtrix_client_options {
     pub stream_buffer: u64,
     /// Calls open at once on one sandbox; 4,096.
     pub max_in_flight: u64,
-    /// Connections to one sandbox at once; 4, at least 2.
+    /// Connections to one sandbox at once; 16, at least 2.
     pub max_connections: u64,
     /// Largest message accepted, in bytes; 64 MiB, at least 1 MiB.
     pub max_message: u64,
