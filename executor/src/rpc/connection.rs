@@ -4,6 +4,7 @@
 //! and a peer is judged by how long a write has been blocked, not by what it is slow to read. When
 //! it is gone its calls are dropped, and their commands learn that their owner has left.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -87,7 +88,8 @@ async fn converse(
     sandbox: &Sandbox,
 ) {
     let Some(socket) = stream.get_mut().write_through(outbound.clone()) else { return };
-    let heard = std::cell::Cell::new(Instant::now());
+    let heard = Rc::clone(&stream.get_ref().heard);
+    heard.set(Instant::now());
     let mut writing = std::pin::pin!(outbound.write_to(&socket));
     let end = tokio::select! {
         end = read(&mut stream, link, &heard) => end,
@@ -133,7 +135,7 @@ async fn shake_hands(
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
     let (read, write) = socket.into_split();
-    let wire = Wire { read, write: Write::Direct(write) };
+    let wire = Wire::new(read, write);
     let mut connected = None;
     let mut control = false;
     #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
@@ -157,9 +159,10 @@ async fn shake_hands(
 async fn read(
     stream: &mut WebSocketStream<Wire>,
     link: &Rc<Link>,
-    heard: &std::cell::Cell<Instant>,
+    heard: &Cell<Instant>,
 ) -> End {
     while let Some(message) = stream.next().await {
+        // Nothing is read while a message waits for its turn: that silence is not the peer's.
         heard.set(Instant::now());
         let taken = match message {
             Ok(Message::Text(text)) => link.take(text).await,
@@ -189,7 +192,7 @@ async fn read(
 }
 
 /// Pings a silent peer; returns when it must be taken for dead.
-async fn watch(outbound: &Outbound, heard: &std::cell::Cell<Instant>) {
+async fn watch(outbound: &Outbound, heard: &Cell<Instant>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let heard = outbound.unblocked_at().map_or(heard.get(), |at| at.max(heard.get()));
@@ -224,6 +227,8 @@ fn judge(now: Instant, heard: Instant, blocked_since: Option<Instant>) -> Verdic
 struct Wire {
     read: OwnedReadHalf,
     write: Write,
+    /// When bytes last came, of a whole message or not: a large one may take minutes to arrive.
+    heard: Rc<Cell<Instant>>,
 }
 
 enum Write {
@@ -232,6 +237,10 @@ enum Write {
 }
 
 impl Wire {
+    fn new(read: OwnedReadHalf, write: OwnedWriteHalf) -> Self {
+        Self { read, write: Write::Direct(write), heard: Rc::new(Cell::new(Instant::now())) }
+    }
+
     fn write_through(&mut self, outbound: Outbound) -> Option<OwnedWriteHalf> {
         match std::mem::replace(&mut self.write, Write::Queued(outbound)) {
             Write::Direct(socket) => Some(socket),
@@ -246,7 +255,12 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.read).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.heard.set(Instant::now());
+        }
+        polled
     }
 }
 
@@ -281,6 +295,9 @@ impl AsyncWrite for Wire {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]
@@ -298,5 +315,36 @@ mod tests {
         let judged = |after| judge(since + Duration::from_secs(after), heard, Some(since));
         assert_eq!(judged(60 * 60 - 1), Verdict::Alive);
         assert_eq!(judged(60 * 60), Verdict::Dead);
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_message_is_a_sign_of_life() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (read, write) = ours.into_split();
+        let mut stream = WebSocketStream::from_raw_socket(
+            Wire::new(read, write),
+            tokio_tungstenite::tungstenite::protocol::Role::Server,
+            None,
+        )
+        .await;
+        let heard = Rc::clone(&stream.get_ref().heard);
+        let mut last = heard.get();
+        // The first bytes of a frame of 256 bytes, one at a time.
+        for byte in [0x81, 0xfe, 1, 0, 0, 0, 0, 0, b'a', b'b'] {
+            theirs.write_all(&[byte]).await.unwrap();
+            loop {
+                assert!(stream.next().now_or_never().is_none());
+                if heard.get() > last {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            last = heard.get();
+            assert!(stream.next().now_or_never().is_none());
+            assert_eq!(heard.get(), last);
+        }
+        drop(theirs);
+        assert!(stream.next().await.is_none_or(|end| end.is_err()));
+        assert_eq!(heard.get(), last);
     }
 }
