@@ -44,7 +44,14 @@ pub(crate) fn install(prefix: &Path, release: bool) -> Result<(), String> {
     }
     link(&real, &library.join(format!("libvtrix_sandbox.so.{ABI}")))?;
     link(&format!("libvtrix_sandbox.so.{ABI}"), &library.join("libvtrix_sandbox.so"))?;
-    write(&library.join("pkgconfig/vtrix-sandbox.pc"), &pkg_config())?;
+    let shared = format!("-L${{libdir}} -lvtrix_sandbox\nLibs.private: {NATIVE}");
+    write(&library.join("pkgconfig/vtrix-sandbox.pc"), &pkg_config("vtrix-sandbox", &shared))?;
+    // For build systems that can't choose between two libraries of one name.
+    let archive = format!("${{libdir}}/libvtrix_sandbox.a {NATIVE}");
+    write(
+        &library.join("pkgconfig/vtrix-sandbox-static.pc"),
+        &pkg_config("vtrix-sandbox-static", &archive),
+    )?;
     let cmake = library.join("cmake/VtrixSandbox");
     write(&cmake.join("VtrixSandboxConfig.cmake"), &cmake_config())?;
     write(&cmake.join("VtrixSandboxConfigVersion.cmake"), &cmake_version())
@@ -63,18 +70,17 @@ fn link(to: &str, path: &Path) -> Result<(), String> {
     std::os::unix::fs::symlink(to, path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn pkg_config() -> String {
+fn pkg_config(name: &str, libraries: &str) -> String {
     format!(
         "prefix=${{pcfiledir}}/../..\n\
          libdir=${{prefix}}/lib\n\
          includedir=${{prefix}}/include\n\
          \n\
-         Name: vtrix-sandbox\n\
+         Name: {name}\n\
          Description: The C interface of the Vtrix sandbox SDK\n\
          Version: {VERSION}\n\
          Cflags: -I${{includedir}}\n\
-         Libs: -L${{libdir}} -lvtrix_sandbox\n\
-         Libs.private: {NATIVE}\n"
+         Libs: {libraries}\n"
     )
 }
 

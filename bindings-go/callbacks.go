@@ -1,0 +1,165 @@
+package vtrix
+
+// A call under way: begun in C, waited for in Go. The goroutine that makes a call is parked on a
+// channel and holds no thread. What C calls, on threads of its own, hands over and returns; a
+// caller's own function is called on the goroutine that made the call, so a panic in it unwinds
+// the caller's stack, and nothing of the caller's runs on a thread of C's.
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"runtime/cgo"
+	"unsafe"
+)
+
+// flight is one call under way.
+type flight struct {
+	done   chan struct{}
+	value  unsafe.Pointer
+	number uint64
+	err    error
+
+	// Of a pull: the event, copied while it was lent.
+	event *Event
+
+	// Of a call that has functions of the caller's: what they are, and how they are asked for.
+	write   func(Event) error
+	show    func(Progress) error
+	dispose func(unsafe.Pointer)
+	asks    chan func() error
+	answers chan bool
+	over    chan struct{}
+	failed  error
+}
+
+func newFlight() *flight { return &flight{done: make(chan struct{})} }
+
+// watched is a flight whose caller is asked in between.
+func watched() *flight {
+	f := newFlight()
+	f.asks, f.answers, f.over = make(chan func() error), make(chan bool), make(chan struct{})
+	return f
+}
+
+type beginning = func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+
+// fly begins a call and waits for its end. Once ctx is over the call is cancelled, which for a
+// command that is being waited for means killed, and its end is still waited for: afterwards
+// nothing of it goes on.
+func (f *flight) fly(ctx context.Context, begin beginning) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	handle := cgo.NewHandle(f)
+	defer handle.Delete()
+	var begun C.go_begun
+	if status := begin(C.uintptr_t(handle), &begun); status != C.VTRIX_STATUS_OK {
+		return takeError(status, begun.error)
+	}
+	task := begun.task
+	defer C.vtrix_task_free(task)
+
+	if f.asks == nil && ctx.Done() == nil {
+		<-f.done
+		return f.err
+	}
+	f.await(ctx, task)
+	switch {
+	case f.err == nil:
+		return nil
+	case f.failed != nil:
+		return &Error{Kind: ErrCallback, Message: f.failed.Error(), err: f.failed}
+	case ctx.Err() != nil && isCancelled(f.err):
+		return ctx.Err()
+	}
+	return f.err
+}
+
+func (f *flight) await(ctx context.Context, task *C.vtrix_task) {
+	if f.over != nil {
+		defer func() {
+			// Still under way only if the caller's function panicked, or ended its goroutine.
+			close(f.over)
+			select {
+			case <-f.done:
+			default:
+				C.vtrix_task_cancel(task)
+				<-f.done
+				if f.value != nil && f.dispose != nil {
+					f.dispose(f.value)
+				}
+			}
+		}()
+	}
+	cancelled := ctx.Done()
+	for {
+		select {
+		case <-f.done:
+			return
+		case <-cancelled:
+			C.vtrix_task_cancel(task)
+			cancelled = nil
+		case ask := <-f.asks:
+			if err := ask(); err != nil && f.failed == nil {
+				f.failed = err
+			}
+			f.answers <- f.failed == nil
+		}
+	}
+}
+
+// ask has something done on the caller's goroutine, and says whether to go on.
+func (f *flight) ask(what func() error) C.int32_t {
+	select {
+	case f.asks <- what:
+	case <-f.over:
+		return C.VTRIX_STOP
+	}
+	select {
+	case proceed := <-f.answers:
+		if proceed {
+			return C.VTRIX_CONTINUE
+		}
+	case <-f.over:
+	}
+	return C.VTRIX_STOP
+}
+
+func flightOf(call C.uintptr_t) *flight { return cgo.Handle(call).Value().(*flight) }
+
+//export vtrixGoDone
+func vtrixGoDone(call C.uintptr_t, value unsafe.Pointer, number C.uint64_t, err *C.vtrix_error) {
+	f := flightOf(call)
+	f.value, f.number, f.err = value, uint64(number), takeFailure(err)
+	close(f.done)
+}
+
+//export vtrixGoNext
+func vtrixGoNext(call C.uintptr_t, lent *C.vtrix_event, err *C.vtrix_error) {
+	f := flightOf(call)
+	if lent != nil {
+		seen := newEvent(lent)
+		f.event = &seen
+	}
+	f.err = takeFailure(err)
+	close(f.done)
+}
+
+//export vtrixGoEvent
+func vtrixGoEvent(call C.uintptr_t, lent *C.vtrix_event) C.int32_t {
+	f := flightOf(call)
+	if lent._type != C.VTRIX_EVENT_STDOUT && lent._type != C.VTRIX_EVENT_STDERR {
+		return C.VTRIX_CONTINUE
+	}
+	seen := newEvent(lent)
+	return f.ask(func() error { return f.write(seen) })
+}
+
+//export vtrixGoProgress
+func vtrixGoProgress(call C.uintptr_t, path C.vtrix_str, transferred, total C.uint64_t) C.int32_t {
+	f := flightOf(call)
+	seen := Progress{Path: text(path), Transferred: int64(transferred), Total: offsetOf(total)}
+	return f.ask(func() error { return f.show(seen) })
+}

@@ -1,0 +1,3 @@
+module github.com/vtrixai/sandbox-native/bindings-go
+
+go 1.26
