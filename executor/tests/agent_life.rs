@@ -59,8 +59,8 @@ async fn shutdown_ends_everything_and_tells_everybody() {
     eventually("the hidden process", || is_alive(hidden)).await;
     control.call("control.shutdown", Value::Null).await.result();
     let answer = client.answer(polite).await;
-    assert_eq!((answer.stdout().as_str(), &answer.result()["exit_code"]), ("bye\n", &json!(7)));
-    assert_eq!(client.answer(stubborn).await.result()["signal"], 9);
+    assert_eq!((answer.stdout().as_str(), answer.code()), ("bye\n", -32009));
+    assert_eq!(client.answer(stubborn).await.code(), -32009);
     assert_eq!(client.close_code().await, 1001);
     assert!(agent.child.wait().unwrap().success());
     assert!(!is_alive(hidden));
@@ -80,8 +80,45 @@ async fn no_call_is_taken_while_the_sandbox_stops() {
     assert_eq!(client.note(id).await["params"]["data"], "stopping\n");
     assert_eq!(client.exec("true").await.code(), -32009);
     std::fs::write(agent.path("gate"), "go\n").unwrap();
-    assert_eq!(client.answer(id).await.result()["exit_code"], 0);
+    assert_eq!(client.answer(id).await.code(), -32009);
     control.answer(shutdown).await.result();
+}
+
+#[tokio::test]
+async fn the_end_of_the_sandbox_is_no_end_of_a_command() {
+    for (plain, code) in [(false, -32009), (true, -32000)] {
+        let agent = Agent::with(|config| {
+            config.plain_wire = plain;
+            config.kill_grace_ms = 60_000;
+        });
+        let mut client = agent.connect().await;
+        let mut control = agent.control().await;
+        client.exec("mkfifo gate").await.result();
+        let detached = json!({"command": "exec sleep 1000", "detached": true});
+        let detached = client.call("exec", detached).await.result()["cmd_id"].clone();
+        let done = json!({"command": "exit 3", "detached": true});
+        let done = client.call("exec", done).await.result()["cmd_id"].clone();
+        let logs = client.call("exec_logs", json!({"cmd_id": done})).await;
+        assert_eq!(logs.result()["exit_code"], 3);
+        let running = client.send("exec", json!({"command": "exec sleep 1000"})).await;
+        assert_eq!(client.note(running).await["method"], "exec.start");
+        let follower = client.send("exec_logs", json!({"cmd_id": detached})).await;
+        // Keeps the sandbox from ending before the others are answered.
+        let command = "trap 'read line < gate; exit 0' TERM; echo up; \
+                       while :; do sleep 0.01; done";
+        let last = client.send("exec", json!({"command": command})).await;
+        assert_eq!(client.note(last).await["method"], "exec.start");
+        assert_eq!(client.note(last).await["params"]["data"], "up\n");
+        let shutdown = control.send("control.shutdown", Value::Null).await;
+        for id in [running, follower] {
+            let answer = client.answer(id).await;
+            assert_eq!((answer.code(), answer.message()), (code, "the sandbox is stopping"));
+            assert!(answer.notes.iter().all(|note| note["method"] != "exec.done"));
+        }
+        std::fs::write(agent.path("gate"), "go\n").unwrap();
+        assert_eq!(client.answer(last).await.code(), code);
+        control.answer(shutdown).await.result();
+    }
 }
 
 #[tokio::test]

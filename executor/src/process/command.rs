@@ -57,6 +57,7 @@ pub(crate) struct Command {
     exit: Cell<Option<Exit>>,
     owner_left: Cell<Option<Instant>>,
     to_end: Cell<bool>,
+    ended_by_stop: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -95,6 +96,7 @@ impl Command {
             exit: Cell::new(None),
             owner_left: Cell::new(None),
             to_end: Cell::new(false),
+            ended_by_stop: Cell::new(false),
         })
     }
 
@@ -113,10 +115,19 @@ impl Command {
         rustix::process::test_kill_process_group(self.pid).is_ok()
     }
 
-    /// Asks that it be ended: TERM, a grace, KILL.
+    /// Asks that it be ended: TERM, a grace, KILL. One whose shell has ended keeps its own end.
     pub(crate) fn end(&self) {
+        if self.exit.get().is_none() {
+            self.ended_by_stop.set(true);
+        }
         self.to_end.set(true);
         self.orders.notify_one();
+    }
+
+    /// Whether [`end`](Self::end) came before its shell's own end: how that ended then says
+    /// nothing of the command.
+    pub(crate) fn was_ended_by_stop(&self) -> bool {
+        self.ended_by_stop.get()
     }
 
     /// Bytes of its output that are kept.

@@ -167,7 +167,7 @@ impl Link {
 
     fn admit(&self, id: &RawValue) -> Result<(), RpcError> {
         if self.sandbox.is_refusing() {
-            return Err(RpcError::new(codes::SANDBOX_NOT_ACTIVE, "the sandbox is stopping"));
+            return Err(RpcError::stopping());
         }
         let open = self.open.borrow();
         if open.contains_key(id.get()) {

@@ -24,6 +24,11 @@ impl RpcError {
         Self::new(codes::INVALID_PARAMS, format!("`{field}` {why}"))
     }
 
+    /// The sandbox takes no more calls, and has ended the command that the call was about.
+    pub(crate) fn stopping() -> Self {
+        Self::new(codes::SANDBOX_NOT_ACTIVE, "the sandbox is stopping")
+    }
+
     /// What the file system said of `path`.
     pub(crate) fn file(path: &str, error: &io::Error) -> Self {
         let code = match error.raw_os_error() {

@@ -181,6 +181,9 @@ async fn follow(call: &Call, mut observer: Observer) -> Result<(), Failure> {
     let command = std::rc::Rc::clone(observer.command());
     drop(observer);
     let (exit, incomplete) = match command.over().await {
+        Outcome::Exited { .. } if command.was_ended_by_stop() => {
+            return Err(RpcError::stopping().into());
+        }
         Outcome::Exited { exit, incomplete } => (exit, incomplete),
         Outcome::TimedOut => {
             let message = "the command ran past its timeout and was killed";
