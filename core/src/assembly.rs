@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use vtrix_protocol::exec::ExecResult;
 use vtrix_protocol::text::whole_characters;
 
 use crate::callback::{Callback, callback_failed};
@@ -11,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::ExecEvent;
 use crate::events::{Events, Facts, parse_answer};
 use crate::outcome::{Outcome, OutputStream, Streams};
+use crate::pieces::Pieces;
 use crate::sandbox::Sandbox;
 
 use crate::transport::Collected;
@@ -26,7 +28,7 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 pub(crate) struct Assembled {
     pub(crate) output: Bytes,
     /// Which stream the output's bytes came from, piece by piece.
-    pub(crate) pieces: Vec<(OutputStream, usize)>,
+    pub(crate) pieces: Pieces,
     /// `None`: nobody can know.
     pub(crate) truncated: Option<bool>,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Assembly {
     streams: Streams,
     max: usize,
     output: Vec<u8>,
-    pieces: Vec<(OutputStream, usize)>,
+    pieces: Pieces,
     /// The limit was reached, or bytes are missing.
     cut: bool,
     /// A chunk came without its place in the stream, so that missing ones would not show.
@@ -57,7 +59,7 @@ impl Assembly {
             streams,
             max,
             output: Vec::new(),
-            pieces: Vec::new(),
+            pieces: Pieces::default(),
             cut: false,
             unplaced: false,
             seen: 0,
@@ -95,10 +97,7 @@ impl Assembly {
             return;
         }
         self.output.extend_from_slice(kept);
-        match self.pieces.last_mut() {
-            Some((last, len)) if *last == stream => *len += kept.len(),
-            _ => self.pieces.push((stream, kept.len())),
-        }
+        self.pieces.push(stream, kept.len());
     }
 
     fn cut_by_limit(&self) -> bool {
@@ -200,61 +199,51 @@ impl Pump {
 
 /// The result of a command whose output the connection put together.
 pub(crate) fn collected(sandbox: &Sandbox, collected: Collected) -> Result<CommandFinished> {
-    let Collected { started, segments, truncated, missing, stdout_offset, stderr_offset, ended } =
-        collected;
-    let offsets = (stdout_offset, stderr_offset);
+    let Collected { started, began, output, mut pieces, truncated, .. } = collected;
+    let offsets = (collected.stdout_offset, collected.stderr_offset);
     let mut facts = Facts {
         cmd_id: started.cmd_id,
         pid: started.pid,
         cwd: started.cwd,
+        began,
         offsets,
         ..Facts::default()
     };
-    let answer = match ended.and_then(|answer| parse_answer(&answer)) {
+    let short = truncated || collected.missing > 0;
+    let (told_code, told_signal) = collected.done.unwrap_or_default();
+    let answer = match collected.ended.and_then(|answer| parse_answer(&answer)) {
         Ok(answer) => answer,
+        // A connection that is lost between `exec.done` and the answer takes nothing away.
+        Err(error) if collected.done.is_some() && error.kind() == ErrorKind::ConnectionLost => {
+            ExecResult::default()
+        }
         Err(error) => {
-            let assembled = assemble(segments, truncated || missing > 0);
+            let assembled = Assembled { output, pieces, truncated: Some(short) };
             return Err(attach(sandbox, facts, assembled, error));
         }
     };
     facts.learn(&answer);
-    let outcome = Outcome::told(answer.exit_code, answer.signal, offsets);
+    let (code, signal) = (answer.exit_code.or(told_code), answer.signal.or(told_signal));
+    let outcome = Outcome::told(code, signal, offsets);
     let assembled = match answer.output {
         // A gateway that notified nothing has it all in the answer.
-        Some(output) if segments.is_empty() && !output.is_empty() && !truncated => {
-            let len = output.len();
-            let short = Some(false).filter(|_| len < SHORTEST_REPLAY);
-            Assembled {
-                output: output.into(),
-                pieces: vec![(OutputStream::Stdout, len)],
-                truncated: if answer.output_truncated { Some(true) } else { short },
-            }
+        Some(answered) if output.is_empty() && !answered.is_empty() && !truncated => {
+            let len = answered.len();
+            pieces.push(OutputStream::Stdout, len);
+            let whole = Some(false).filter(|_| len < SHORTEST_REPLAY);
+            let truncated = if answer.output_truncated { Some(true) } else { whole };
+            Assembled { output: answered.into(), pieces, truncated }
         }
-        _ => assemble(segments, truncated || missing > 0),
+        _ => Assembled { output, pieces, truncated: Some(short) },
     };
     Ok(CommandFinished::new(sandbox, facts, outcome, assembled))
-}
-
-fn assemble(segments: Vec<(bool, Bytes)>, truncated: bool) -> Assembled {
-    let stream = |stderr| if stderr { OutputStream::Stderr } else { OutputStream::Stdout };
-    let truncated = Some(truncated);
-    // The one chunk of a short command is not copied.
-    if let [(stderr, data)] = &segments[..] {
-        let pieces = vec![(stream(*stderr), data.len())];
-        return Assembled { output: data.clone(), pieces, truncated };
-    }
-    let mut assembly = Assembly::new(Streams::Both, usize::MAX);
-    assembly.output.reserve_exact(segments.iter().map(|(_, data)| data.len()).sum());
-    for (stderr, data) in segments {
-        assembly.push(stream(stderr), &data);
-    }
-    Assembled { truncated, ..assembly.assembled(true, false) }
 }
 
 /// Gives an error the command as far as it is known, where the command did or may have run.
 pub(crate) fn attach(sandbox: &Sandbox, facts: Facts, assembled: Assembled, error: Error) -> Error {
     let kind = error.kind();
-    let began = facts.cmd_id.is_some()
+    let began = facts.began
+        || facts.cmd_id.is_some()
         || !assembled.output.is_empty()
         || facts.offsets != (0, 0)
         || kind == ErrorKind::CommandTimedOut
@@ -296,7 +285,8 @@ mod tests {
         push(&mut assembly, OutputStream::Stderr, "c");
         let assembled = assembly.assembled(true, false);
         assert_eq!(assembled.truncated, Some(false));
-        assert_eq!(assembled.pieces, [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]);
+        let pieces: Vec<_> = assembled.pieces.iter().collect();
+        assert_eq!(pieces, [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]);
     }
 
     #[test]
@@ -335,14 +325,5 @@ mod tests {
         assert_eq!(replay(Some(9), 600_000, true), Some(true));
         assert_eq!(replay(None, 10, false), Some(false));
         assert_eq!(replay(None, 600_000, false), None);
-    }
-
-    #[test]
-    fn pieces_of_the_connection_are_put_together() {
-        let assembled =
-            assemble(vec![(false, "a".into()), (false, "b".into()), (true, "c".into())], false);
-        assert_eq!(&assembled.output[..], b"abc");
-        assert_eq!(assembled.pieces, [(OutputStream::Stdout, 2), (OutputStream::Stderr, 1)]);
-        assert!(assemble(Vec::new(), false).output.is_empty());
     }
 }

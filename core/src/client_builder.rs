@@ -28,9 +28,8 @@ const STREAM_BUFFER: usize = 2 * 1024 * 1024;
 const MIN_STREAM_BUFFER: usize = 64 * 1024;
 /// As many as our executor serves on one connection.
 const MAX_IN_FLIGHT: usize = 4_096;
-/// One for calls, and one for each of as many streams as a program holds open without reading; an
-/// executor takes 256 connections.
-const MAX_CONNECTIONS: usize = 16;
+/// One for calls, and one for each stream that is open: a quarter of what an executor takes.
+const MAX_CONNECTIONS: usize = 256;
 /// With one, a stream that is not read would hold up the calls of its own reader.
 const MIN_CONNECTIONS: usize = 2;
 
@@ -139,9 +138,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Connections to one sandbox at once: 16 unless said otherwise, at least 2. Calls share one;
-    /// a stream that is open beside them has one of its own, so that a slow reader holds up
-    /// nothing else. Past this number streams share, and can make each other wait.
+    /// Connections to one sandbox at once: 256 unless said otherwise, at least 2. Calls share one;
+    /// a stream has one of its own while it is open, so that a slow reader holds up nothing else.
+    /// A stream past this number fails with [`ErrorKind::Busy`](crate::ErrorKind::Busy).
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self

@@ -322,9 +322,9 @@ impl CommandFinished {
     pub fn pieces(&self) -> impl Iterator<Item = (OutputStream, &[u8])> {
         let mut rest = self.output();
         self.0.assembled.pieces.iter().map(move |(stream, len)| {
-            let (piece, after) = rest.split_at(*len);
+            let (piece, after) = rest.split_at(len);
             rest = after;
-            (*stream, piece)
+            (stream, piece)
         })
     }
 

@@ -20,6 +20,8 @@ use crate::types::parse_time;
 /// What is known of a command beside its output, as it becomes known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
+    /// The gateway said that it runs.
+    pub(crate) began: bool,
     pub(crate) cmd_id: Option<String>,
     pub(crate) pid: Option<i64>,
     pub(crate) cwd: Option<String>,
@@ -102,6 +104,7 @@ impl Events {
     fn take(&mut self, frame: Frame) -> Result<()> {
         match frame {
             Frame::Start(started) => {
+                self.facts.began = true;
                 self.facts.cmd_id.clone_from(&started.cmd_id);
                 self.facts.pid = started.pid;
                 self.facts.cwd.clone_from(&started.cwd);

@@ -57,6 +57,7 @@ mod files;
 mod lifecycle;
 mod options;
 mod outcome;
+mod pieces;
 #[cfg(feature = "session-extension-preview")]
 pub mod preview;
 mod quote;

@@ -122,6 +122,7 @@ impl Sandbox {
                 return Err(Error::invalid("poll_interval is zero"));
             }
             self.control().stop(self.id()).await?;
+            self.link().renew();
             if !options.blocking {
                 return Ok(());
             }
@@ -137,12 +138,12 @@ impl Sandbox {
     /// Starts a stopped sandbox. It is not active yet when this returns:
     /// [`wait_until_active`](Self::wait_until_active).
     pub async fn start(&self) -> Result<()> {
-        self.guard("start", self.control().start(self.id())).await
+        self.guard("start", self.renewed(self.control().start(self.id()))).await
     }
 
     /// Stops and starts the sandbox. It is not active yet when this returns.
     pub async fn restart(&self) -> Result<()> {
-        self.guard("restart", self.control().restart(self.id())).await
+        self.guard("restart", self.renewed(self.control().restart(self.id()))).await
     }
 
     /// Waits until the sandbox is active.
@@ -189,7 +190,7 @@ impl Sandbox {
                 validate::text("image", image)?;
             }
             let body = control::UpdateRequest { spec: spec.map(Into::into), image };
-            self.control().update(self.id(), &body).await
+            self.renewed(self.control().update(self.id(), &body)).await
         };
         self.guard("update", work).await
     }
@@ -202,9 +203,17 @@ impl Sandbox {
                 validate::text("payloads: an api", &payload.api)?;
             }
             let payloads = payloads.map(|list| list.into_iter().map(Into::into).collect());
-            self.control().configure(self.id(), payloads).await
+            self.renewed(self.control().configure(self.id(), payloads)).await
         };
         self.guard("configure", work).await
+    }
+
+    /// Once the gateway has accepted `work`, the executor behind today's connections is on its way
+    /// out: the next call dials afresh.
+    async fn renewed(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+        work.await?;
+        self.link().renew();
+        Ok(())
     }
 
     /// Deletes the sandbox with everything in it, for good. The handle stays, to be closed or

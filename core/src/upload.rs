@@ -284,7 +284,8 @@ impl Staging {
         }
     }
 
-    /// Joins the parts, taking each away once it is in, so that no more than one is there twice.
+    /// Joins the parts ten at a time, by their names without the last digit, and takes them away
+    /// once they are in: so that no more than ten are there twice, and few programs are started.
     async fn join(mut self, path: &str, mode: Option<u32>, total: u64) -> Result<()> {
         let chmod = match mode {
             Some(mode) => format!("chmod {mode:o} \"$w\""),
@@ -294,7 +295,8 @@ impl Staging {
         };
         let script = format!(
             "{}w=$s/whole\n: >\"$w\" || exit 1\n\
-             for p in \"$s\"/p*; do cat -- \"$p\" >>\"$w\" && rm -f -- \"$p\" || exit 1; done\n\
+             for p in \"$s\"/p*0; do p=${{p%0}}; \
+             cat -- \"$p\"[0-9] >>\"$w\" && rm -f -- \"$p\"[0-9] || exit 1; done\n\
              if [ \"$(wc -c <\"$w\")\" -ne {total} ]; then echo 'parts are missing' >&2; exit 1; fi\n\
              {{ {chmod}; }} && mv -f -- \"$w\" \"$t\" && rm -rf -- \"$s\"",
             self.find,

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// Method that runs a command.
 pub const EXEC: &str = "exec";
@@ -83,19 +85,19 @@ pub struct ExecResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// Absent while the command runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "status", skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
     /// Process number inside the sandbox. Ours, but for a detached `exec`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub pid: Option<i64>,
     /// Where the command started. Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// The signal that ended the command, where one did. Ours: others show only 128 + n.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
     /// `output` was cut from the front. Ours.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -111,13 +113,13 @@ pub struct StartParams<'a> {
     /// The request's.
     pub id: u64,
     /// The command's name. Ours.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub cmd_id: Option<Cow<'a, str>>,
     /// Process number inside the sandbox. Ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub pid: Option<i64>,
     /// Where the command started. Ours.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub cwd: Option<Cow<'a, str>>,
 }
 
@@ -131,10 +133,10 @@ pub struct OutputParams<'a> {
     pub data: Cow<'a, str>,
     /// Position of the chunk's first byte in its stream, counted as the process wrote it. Ours: a
     /// jump past the end of the chunk before says that the replay buffer was overrun in between.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
     /// Bytes of the process that `data` stands for. Ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub len: Option<u64>,
 }
 
@@ -144,17 +146,54 @@ pub struct DoneParams<'a> {
     /// The request's.
     pub id: u64,
     /// As in [`ExecResult`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "status")]
     pub exit_code: Option<i32>,
     /// As in [`ExecResult`].
     #[serde(borrow, default)]
     pub output: Cow<'a, str>,
     /// As in [`ExecResult`]. Ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
     /// As in [`ExecResult`]. Ours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub output_truncated: bool,
+}
+
+/// A whole number of an addition: what is none reads as absent, since another gateway may mean
+/// something else by the name.
+fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    Ok(value.as_ref().and_then(number).and_then(|number| T::try_from(number).ok()))
+}
+
+/// An exit code: absent, or a whole number however it is written.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(value) => number(&value)
+            .and_then(|number| i32::try_from(number).ok())
+            .map(Some)
+            .ok_or_else(|| D::Error::custom("the exit code is no whole number")),
+    }
+}
+
+/// A text of an addition, as [`whole`].
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'static, str>>, D::Error> {
+    Ok(match Option::<Value>::deserialize(deserializer)? {
+        Some(Value::String(text)) => Some(Cow::Owned(text)),
+        _ => None,
+    })
+}
+
+fn number(value: &Value) -> Option<i64> {
+    // A float stands for a whole number where nothing is lost: some encoders write no others.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_i64().or_else(|| {
+        let float = value.as_f64()?;
+        (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
+    })
 }
 
 /// The number of a signal that `kill` accepts, by its name.

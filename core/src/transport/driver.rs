@@ -29,7 +29,7 @@ use vtrix_protocol::{exec, rpc};
 use super::queue;
 use super::session::{Frame, Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
-use super::socket::Socket;
+use super::socket::{Pulse, Socket};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -144,7 +144,7 @@ struct Driver {
     stalled: Option<Stalled>,
     closing: Option<Instant>,
     forsaken: bool,
-    last_heard: Instant,
+    pulse: Pulse,
 }
 
 /// Owns `socket` until its end.
@@ -154,6 +154,7 @@ pub(super) async fn drive(
     shared: Arc<Shared>,
     config: Arc<Config>,
 ) {
+    let pulse = socket.get_ref().pulse();
     let (socket, reader) = socket.split();
     let writer = Writer {
         socket,
@@ -172,7 +173,7 @@ pub(super) async fn drive(
         stalled: None,
         closing: None,
         forsaken: false,
-        last_heard: Instant::now(),
+        pulse,
     };
     let end = driver.run(&config).await;
     driver.shared.usable.store(false, Ordering::Release);
@@ -194,8 +195,9 @@ impl Driver {
     /// Runs until the end: `Ok` where this side ended it.
     async fn run(&mut self, config: &Config) -> Result<()> {
         loop {
-            let beat = self.last_heard + config.heartbeat_interval;
-            let dead = self.last_heard + config.heartbeat_timeout;
+            let last_heard = self.pulse.last();
+            let beat = last_heard + config.heartbeat_interval;
+            let dead = last_heard + config.heartbeat_timeout;
             let alarm = match self.closing {
                 Some(deadline) => deadline,
                 None if self.writer.ping || Instant::now() >= beat => dead,
@@ -210,7 +212,6 @@ impl Driver {
                     }
                 }
                 message = self.reader.next(), if self.stalled.is_none() => {
-                    self.last_heard = Instant::now();
                     self.message(message)?;
                 }
                 written = self.writer.write(&mut self.session), if !self.writer.idle() => {
@@ -236,19 +237,19 @@ impl Driver {
     }
 
     fn beat(&mut self, config: &Config) -> Result<()> {
-        let now = Instant::now();
         if self.stalled.is_some() {
             // The peer's pings wait unread as well, and it may not take that for death.
             self.writer.sign_of_life = true;
-            self.last_heard = now;
+            self.pulse.beat();
             return Ok(());
         }
-        let silence = now - self.last_heard;
+        let silence = Instant::now() - self.pulse.last();
         if silence >= config.heartbeat_timeout {
             let message = format!("nothing was heard of the gateway for {silence:.0?}");
             return Err(Error::new(ErrorKind::ConnectionLost, message));
         }
-        self.writer.ping = true;
+        // It may have moved between the alarm and now.
+        self.writer.ping = silence >= config.heartbeat_interval;
         Ok(())
     }
 
@@ -263,18 +264,20 @@ impl Driver {
                 self.session.open(Opening { id, sink, kill });
                 self.writer.waiting.push_back(Outgoing { id, text, budget });
             }
-            Order::Abandon(id) => {
-                if self.stalled.as_ref().is_some_and(|stalled| stalled.id == id) {
-                    self.stalled = None;
-                    self.last_heard = Instant::now();
-                }
-                match self.session.abandon(id) {
-                    Left::Nothing => {}
-                    Left::Kill(cmd_id) => self.kill(&cmd_id),
-                    Left::Nameless => self.forsake(),
-                }
-            }
+            Order::Abandon(id) => self.abandon(id),
             Order::Close => self.close(),
+        }
+    }
+
+    fn abandon(&mut self, id: u64) {
+        if self.stalled.as_ref().is_some_and(|stalled| stalled.id == id) {
+            self.stalled = None;
+            self.pulse.beat();
+        }
+        match self.session.abandon(id) {
+            Left::Nothing => {}
+            Left::Kill(cmd_id) => self.kill(&cmd_id),
+            Left::Nameless => self.forsake(),
         }
     }
 
@@ -360,6 +363,12 @@ impl Driver {
                     sink.end(end);
                 }
             }
+            Step::Spoil(id, error) => {
+                if let Some(sink) = self.session.release(id) {
+                    sink.end(Err(error.with_may_have_run(true)));
+                }
+                self.abandon(id);
+            }
             Step::Kill(cmd_id) => self.kill(&cmd_id),
             Step::Nameless => self.forsake(),
         }
@@ -378,7 +387,7 @@ impl Driver {
     }
 
     fn resume(&mut self) {
-        self.last_heard = Instant::now();
+        self.pulse.beat();
         if let Some(Stalled { id, frame, .. }) = self.stalled.take()
             && let Some(sink) = self.session.sink(id)
         {

@@ -171,42 +171,38 @@ impl ControlPlane {
         operation: &'static str,
         request: RequestBuilder,
     ) -> Result<T> {
-        let answer = self.answer(operation, request).await?;
-        let request_id = answer.request_id;
-        let data = answer.data.unwrap_or(Value::Null);
-        serde_json::from_value(data).map_err(|_| {
+        let answer = self.answer(request).await.and_then(Answer::envelope);
+        let Envelope { data, request_id, .. } = answer.map_err(|error| error.during(operation))?;
+        serde_json::from_value(data.unwrap_or(Value::Null)).map_err(|_| {
             Error::new(ErrorKind::Protocol, "the gateway's answer lacks what this call returns")
+                .with_may_have_run(true)
                 .with_request_id(request_id)
                 .during(operation)
         })
     }
 
     async fn done(&self, operation: &'static str, request: RequestBuilder) -> Result<()> {
-        self.answer(operation, request).await.map(drop)
+        let answer = self.answer(request).await.map_err(|error| error.during(operation))?;
+        if answer.status.is_success() && answer.body.trim_ascii().is_empty() {
+            // Where there is no envelope, the status says it all.
+            return Ok(());
+        }
+        answer.envelope().map(drop).map_err(|error| error.during(operation))
     }
 
-    async fn answer(
-        &self,
-        operation: &'static str,
-        request: RequestBuilder,
-    ) -> Result<Envelope<Value>> {
-        let response =
-            request.send().await.map_err(|error| self.failed(error).during(operation))?;
+    async fn answer(&self, request: RequestBuilder) -> Result<Answer> {
+        let response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
-        let body = read(response).await.map_err(|error| {
-            // The request has arrived whole: only its answer is lost.
-            self.failed(error).with_may_have_run(true).during(operation)
-        })?;
-        let Some(body) = body else {
-            let message = format!("the gateway's answer is larger than {LARGEST_ANSWER} bytes");
-            return Err(Error::new(ErrorKind::Protocol, message).during(operation));
-        };
-        let envelope = serde_json::from_slice::<Envelope<Value>>(&body).ok();
-        match envelope {
-            Some(envelope) if status.is_success() && envelope.code == 0 => Ok(envelope),
-            _ => Err(refusal(status.as_u16(), retry_after, &body).during(operation)),
-        }
+        // The request has arrived whole: only its answer is lost.
+        let body = read(response)
+            .await
+            .map_err(|error| self.failed(error).with_may_have_run(true))?
+            .ok_or_else(|| {
+                let message = format!("the gateway's answer is larger than {LARGEST_ANSWER} bytes");
+                Error::new(ErrorKind::Protocol, message).with_may_have_run(true)
+            })?;
+        Ok(Answer { status, retry_after, body })
     }
 
     fn failed(&self, error: reqwest::Error) -> Error {
@@ -235,6 +231,23 @@ impl ControlPlane {
             Error::new(ErrorKind::ConnectionLost, message).with_may_have_run(true)
         };
         made.with_source(error)
+    }
+}
+
+/// An answer as it came.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The envelope of a success, or the error that anything else becomes.
+    fn envelope(self) -> Result<Envelope<Value>> {
+        match serde_json::from_slice::<Envelope<Value>>(&self.body) {
+            Ok(envelope) if self.status.is_success() && envelope.code == 0 => Ok(envelope),
+            _ => Err(refusal(self.status.as_u16(), self.retry_after, &self.body)),
+        }
     }
 }
 
@@ -285,7 +298,9 @@ pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -
             let kind = ErrorKind::of_http_status(status);
             (kind, format!("HTTP status {status}, without an answer of the gateway's own"))
         };
-        return Error::new(kind, message).with_http_status(status).with_retry_after(retry_after);
+        let error =
+            Error::new(kind, message).with_http_status(status).with_retry_after(retry_after);
+        return if success { error.with_may_have_run(true) } else { error };
     };
     let kind = match (success, envelope.code) {
         (false, _) => ErrorKind::of_http_status(status),
@@ -356,6 +371,18 @@ mod tests {
         assert_eq!(refusal(200, None, body).kind(), ErrorKind::Gateway);
         let body = br#"{"code":409,"message":"no"}"#;
         assert_eq!(refusal(200, None, body).kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn an_answer_without_a_body_is_no_envelope() {
+        let answer = |status, body: &[u8]| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Answer { status, retry_after: None, body: body.to_vec() }.envelope()
+        };
+        let error = answer(200, b"").unwrap_err();
+        assert_eq!((error.kind(), error.may_have_run()), (ErrorKind::Protocol, Some(true)));
+        assert_eq!(answer(503, b"").unwrap_err().kind(), ErrorKind::Unavailable);
+        assert!(answer(200, br#"{"code":0}"#).is_ok());
     }
 
     #[test]

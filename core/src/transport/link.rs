@@ -4,10 +4,10 @@
 //! being read (see `driver`), so a call that must not wait for a reader never shares a connection
 //! with a stream: `for event in stream { sandbox.read(..) }` would otherwise wait for an answer
 //! that is stuck behind the stream it does not read. A call takes a connection that carries no
-//! stream; a stream takes one that carries nothing at all. One connection serves a program that
-//! does one thing after the other. A second one is dialled when a call meets a stream, and more
-//! only while several streams are open at once, up to `max_connections`; past that, streams share,
-//! and one connection stays free of them.
+//! stream; a stream takes one that carries nothing at all, and keeps it to itself. One connection
+//! serves a program that does one thing after the other; more are dialled only while streams are
+//! open beside something else. One of `max_connections` stays free for calls: a stream past that
+//! is refused at once, since it could only wait for the reader of another.
 //!
 //! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again;
 //! what was never written is, once. The next call dials afresh.
@@ -214,7 +214,7 @@ impl Link {
                 if self.is_closed() {
                     return Err(closed());
                 }
-                if let Some(handle) = connections.pick(stream, self.0.config.max_connections) {
+                if let Some(handle) = connections.pick(stream, self.0.config.max_connections)? {
                     let link = self.clone();
                     return Ok(Lease { link, handle, stream, _in_flight: in_flight });
                 }
@@ -265,6 +265,15 @@ impl Link {
         dialled.boxed().shared()
     }
 
+    /// Takes every connection out of use: calls on them go on, new ones dial. For when the sandbox
+    /// behind them is about to be another.
+    pub(crate) fn renew(&self) {
+        let connections = std::mem::take(&mut self.connections().list);
+        for connection in connections {
+            connection.handle.shared.usable.store(false, Ordering::Release);
+        }
+    }
+
     /// Takes a connection out of use: calls on it go on, new ones dial.
     fn retire(&self, handle: &Arc<Wire>) {
         handle.shared.usable.store(false, Ordering::Release);
@@ -274,31 +283,30 @@ impl Link {
 
 impl Connections {
     /// Takes a place on the connection that suits, or says that one is to be dialled.
-    fn pick(&mut self, stream: bool, max: usize) -> Option<Arc<Wire>> {
+    fn pick(&mut self, stream: bool, max: usize) -> Result<Option<Arc<Wire>>> {
         self.list.retain(|connection| {
             connection.handle.shared.usable.load(Ordering::Acquire)
                 && !connection.handle.orders.is_closed()
         });
         let at = if stream {
-            let idle = self.list.iter().position(|c| c.streams == 0 && c.calls == 0);
             let carrying = self.list.iter().filter(|c| c.streams > 0).count();
-            // The last connection without streams stays so, for calls.
-            if carrying + 1 < max {
-                idle?
-            } else {
-                let with_streams = self.list.iter().enumerate().filter(|(_, c)| c.streams > 0);
-                with_streams.min_by_key(|(_, c)| c.streams).map(|(at, _)| at).or(idle)?
+            if carrying + 1 >= max {
+                let message =
+                    format!("{carrying} streams are open, as many as max_connections allows");
+                return Err(Error::new(ErrorKind::Busy, message).with_may_have_run(false));
             }
+            self.list.iter().position(|c| c.streams == 0 && c.calls == 0)
         } else {
-            self.list.iter().position(|c| c.streams == 0)?
+            self.list.iter().position(|c| c.streams == 0)
         };
+        let Some(at) = at else { return Ok(None) };
         let found = &mut self.list[at];
         if stream {
             found.streams += 1;
         } else {
             found.calls += 1;
         }
-        Some(found.handle.clone())
+        Ok(Some(found.handle.clone()))
     }
 }
 

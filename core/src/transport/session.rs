@@ -18,8 +18,7 @@ use vtrix_protocol::{exec, files, rpc};
 use super::queue::Weigh;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Frames for nobody that a peer may send before it counts as broken: late answers to calls that
-/// both ends have given up on are normal, a flood is not.
+/// Frames for calls that were never made that a peer may send before it counts as broken.
 const STRAY_FRAMES: u32 = 1_000;
 
 /// Something that came for one call.
@@ -83,6 +82,8 @@ pub(super) enum Step {
     Deliver(u64, Frame),
     /// The call is over: take its sink out with [`Session::take`] and end it with this.
     Finish(u64, Result<Box<RawValue>>),
+    /// A frame for this call can't be read: end it with this, as if its caller had gone away.
+    Spoil(u64, Error),
     /// A command whose caller went away before it was known by name is known now: kill it.
     Kill(String),
     /// A command whose caller went away runs, and this gateway does not name its commands.
@@ -135,13 +136,16 @@ struct Notice<'a> {
 /// The calls open on one connection.
 pub(super) struct Session<S> {
     open: HashMap<u64, Open<S>>,
+    /// The largest id that was ever sent: a frame for one up to here is late, one past it is
+    /// nonsense.
+    newest: u64,
     strays: u32,
 }
 
 impl<S> Session<S> {
     /// A session with no call open.
     pub(super) fn new() -> Self {
-        Self { open: HashMap::new(), strays: 0 }
+        Self { open: HashMap::new(), newest: 0, strays: 0 }
     }
 
     /// Calls that are open, abandoned ones included.
@@ -171,9 +175,15 @@ impl<S> Session<S> {
 
     /// The call's frame goes to the socket now.
     pub(super) fn sent(&mut self, id: u64) {
+        self.newest = self.newest.max(id);
         if let Some(call) = self.open.get_mut(&id) {
             call.sent = true;
         }
+    }
+
+    /// Takes out where the call's frames go, so that it can be told an end before its own.
+    pub(super) fn release(&mut self, id: u64) -> Option<S> {
+        self.open.get_mut(&id)?.sink.take()
     }
 
     /// Where the call's frames go, while somebody wants them.
@@ -264,7 +274,7 @@ impl<S> Session<S> {
             (None, Some(id)) => self.answered(id, frame.result, frame.error),
             (None, None) => {
                 tracing::debug!(code = frame.error.map(|e| e.code), "answer without an id");
-                self.stray()
+                self.stray(None)
             }
         }
     }
@@ -276,7 +286,7 @@ impl<S> Session<S> {
         error: Option<rpc::ErrorObject>,
     ) -> Result<Step> {
         if !self.open.get(&id).is_some_and(|call| call.sent) {
-            return self.stray();
+            return self.stray(Some(id));
         }
         let end = match (error, result) {
             (Some(error), _) => Err(from_object(&error)),
@@ -286,7 +296,21 @@ impl<S> Session<S> {
         Ok(Step::Finish(id, end))
     }
 
+    /// What can't be read spoils the call that it is for, and no other, where it says which.
     fn notified(&mut self, method: &str, params: &str) -> Result<Step> {
+        #[derive(serde::Deserialize)]
+        struct For {
+            id: u64,
+        }
+        self.notification(method, params).or_else(|error| {
+            match serde_json::from_str::<For>(params) {
+                Ok(For { id }) if self.called(id).is_some() => Ok(Step::Spoil(id, error)),
+                _ => Err(error),
+            }
+        })
+    }
+
+    fn notification(&mut self, method: &str, params: &str) -> Result<Step> {
         fn parse<'a, T: serde::Deserialize<'a>>(params: &'a str) -> Result<T> {
             serde_json::from_str(params).map_err(|error| broken("a malformed notification", &error))
         }
@@ -301,7 +325,7 @@ impl<S> Session<S> {
             }
             exec::START => {
                 let params: exec::StartParams<'_> = parse(params)?;
-                let Some(call) = self.called(params.id) else { return self.stray() };
+                let Some(call) = self.called(params.id) else { return self.stray(Some(params.id)) };
                 let cmd_id = params.cmd_id.map(Cow::into_owned);
                 call.started = true;
                 call.cmd_id.clone_from(&cmd_id);
@@ -321,7 +345,7 @@ impl<S> Session<S> {
             }
             exec::DONE => {
                 let params: exec::DoneParams<'_> = parse(params)?;
-                let Some(call) = self.called(params.id) else { return self.stray() };
+                let Some(call) = self.called(params.id) else { return self.stray(Some(params.id)) };
                 if call.sink.is_none() {
                     return Ok(Step::None);
                 }
@@ -334,7 +358,7 @@ impl<S> Session<S> {
     }
 
     fn output(&mut self, params: exec::OutputParams<'_>, stderr: bool) -> Result<Step> {
-        let Some(call) = self.called(params.id) else { return self.stray() };
+        let Some(call) = self.called(params.id) else { return self.stray(Some(params.id)) };
         let position = if stderr { &mut call.stderr } else { &mut call.stdout };
         let text_len = params.data.len() as u64;
         let missing = params.offset.map_or(0, |offset| offset.saturating_sub(*position));
@@ -351,7 +375,7 @@ impl<S> Session<S> {
     }
 
     fn piece(&mut self, id: u64, data: &str) -> Result<Step> {
-        let Some(call) = self.called(id) else { return self.stray() };
+        let Some(call) = self.called(id) else { return self.stray(Some(id)) };
         if call.sink.is_none() {
             return Ok(Step::None);
         }
@@ -363,7 +387,12 @@ impl<S> Session<S> {
         self.open.get_mut(&id).filter(|call| call.sent)
     }
 
-    fn stray(&mut self) -> Result<Step> {
+    /// A frame that no open call waits for. Late ones, of calls that are over, are passed over: a
+    /// gateway may go on telling of a command whose answer it has given.
+    fn stray(&mut self, id: Option<u64>) -> Result<Step> {
+        if id.is_some_and(|id| id <= self.newest && !self.open.contains_key(&id)) {
+            return Ok(Step::None);
+        }
         self.strays += 1;
         if self.strays > STRAY_FRAMES {
             return Err(Error::new(

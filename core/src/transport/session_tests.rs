@@ -123,6 +123,42 @@ fn a_cut_tells_what_may_have_run() {
 }
 
 #[test]
+fn an_unreadable_frame_spoils_its_own_call() {
+    let mut session = session_with(&[1, 2], true);
+    let text = r#"{"method":"exec.done","params":{"id":2,"exit_code":"four"}}"#;
+    let Step::Spoil(2, error) = step(&mut session, text) else { panic!("not spoiled") };
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert_eq!(session.release(2), Some(2));
+    assert_eq!(session.sink(1), Some(&mut 1));
+}
+
+#[test]
+fn additions_of_the_wrong_type_are_passed_over() {
+    let mut session = session_with(&[1], true);
+    let text = r#"{"method":"exec.start","params":{"id":1,"cmd_id":7,"pid":"12","cwd":null}}"#;
+    let Step::Deliver(1, Frame::Start(started)) = step(&mut session, text) else {
+        panic!("not delivered")
+    };
+    assert!(started.cmd_id.is_none() && started.pid.is_none() && started.cwd.is_none());
+    let text = r#"{"method":"exec.stdout","params":{"id":1,"data":"a","offset":"x","len":-1}}"#;
+    assert!(matches!(step(&mut session, text), Step::Deliver(1, Frame::Stdout(_))));
+    let text = r#"{"method":"exec.done","params":{"id":1,"exit_code":4.0,"signal":[]}}"#;
+    let done = step(&mut session, text);
+    assert!(matches!(done, Step::Deliver(1, Frame::Done { exit_code: Some(4), signal: None })));
+}
+
+#[test]
+fn late_frames_are_no_strays() {
+    let mut session = session_with(&[1, 2], false);
+    assert!(matches!(step(&mut session, r#"{"id":1,"result":{}}"#), Step::Finish(1, _)));
+    session.take(1);
+    for _ in 0..=2 * STRAY_FRAMES {
+        let late = r#"{"method":"exec.stdout","params":{"id":1,"data":"late"}}"#;
+        assert!(matches!(step(&mut session, late), Step::None));
+    }
+}
+
+#[test]
 fn strays_are_bounded() {
     let mut session = session_with(&[1], false);
     let mut last = Ok(Step::None);
@@ -154,10 +190,13 @@ fn a_broken_frame_never_shows_its_content() {
     for text in [
         r#"{"id":"hunter2"}"#,
         r#"{"method":"exec.stdout","params":{"id":1,"data":7,"x":"hunter2"}}"#,
+        r#"{"method":"exec.stdout","params":{"id":"1","data":"hunter2"}}"#,
         r#"{"method":"read_stream.chunk","params":{"id":1,"data":"hunter2!"}}"#,
         "hunter2",
     ] {
-        let Err(error) = session.receive(text) else { panic!("{text}: accepted") };
+        let (Err(error) | Ok(Step::Spoil(1, error))) = session.receive(text) else {
+            panic!("{text}: accepted")
+        };
         assert_eq!(error.kind(), ErrorKind::Protocol);
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
@@ -246,7 +285,7 @@ proptest! {
                 Ok(Step::Finish(id, _)) => {
                     prop_assert_eq!(session.take(id), waiting.remove(&id));
                 }
-                Ok(Step::None | Step::Kill(_) | Step::Nameless) | Err(_) => {}
+                Ok(Step::None | Step::Kill(_) | Step::Nameless | Step::Spoil(..)) | Err(_) => {}
             }
         }
         prop_assert_eq!(session.cut().len(), waiting.len());

@@ -11,10 +11,8 @@ use vtrix_protocol::text::whole_characters;
 use super::queue;
 use super::session::{Chunk, Frame, Started};
 use crate::error::{Error, Result};
-
-/// Small chunks of one stream that follow each other are kept as one, up to this many bytes: a
-/// command that prints line by line would otherwise cost more in bookkeeping than in output.
-const SEGMENT: usize = 64 * 1024;
+use crate::outcome::OutputStream;
+use crate::pieces::Pieces;
 
 /// Where what comes for a call goes.
 pub(super) enum Sink {
@@ -52,8 +50,12 @@ impl Sink {
 /// What a collected command left behind.
 pub(crate) struct Collected {
     pub(crate) started: Started,
-    /// Output in arrival order; `true` marks standard error.
-    pub(crate) segments: Vec<(bool, Bytes)>,
+    /// The gateway said that the command runs.
+    pub(crate) began: bool,
+    /// Output in arrival order.
+    pub(crate) output: Bytes,
+    /// Which stream each stretch of it came from.
+    pub(crate) pieces: Pieces,
     /// Output went on past what the caller wants to keep.
     pub(crate) truncated: bool,
     /// Bytes that the gateway no longer had.
@@ -62,6 +64,8 @@ pub(crate) struct Collected {
     pub(crate) stdout_offset: u64,
     /// Bytes of standard error that have come, missing ones included.
     pub(crate) stderr_offset: u64,
+    /// The exit code and the signal that the gateway told before its answer.
+    pub(crate) done: Option<(Option<i32>, Option<i32>)>,
     /// The answer's result, or what ended the call.
     pub(crate) ended: Result<Box<RawValue>>,
 }
@@ -69,9 +73,11 @@ pub(crate) struct Collected {
 /// Keeps the first `max` bytes of a command's output, and counts the rest.
 pub(super) struct Collector {
     max: usize,
-    held: usize,
-    segments: Vec<(bool, Vec<u8>)>,
+    output: Vec<u8>,
+    pieces: Pieces,
     started: Started,
+    began: bool,
+    done: Option<(Option<i32>, Option<i32>)>,
     truncated: bool,
     missing: u64,
     offsets: [u64; 2],
@@ -82,9 +88,11 @@ impl Collector {
     pub(super) fn new(max: usize, caller: oneshot::Sender<Collected>) -> Self {
         Self {
             max,
-            held: 0,
-            segments: Vec::new(),
+            output: Vec::new(),
+            pieces: Pieces::default(),
             started: Started::default(),
+            began: false,
+            done: None,
             truncated: false,
             missing: 0,
             offsets: [0; 2],
@@ -94,40 +102,40 @@ impl Collector {
 
     fn take(&mut self, frame: Frame) {
         match frame {
-            Frame::Start(started) => self.started = started,
-            Frame::Stdout(chunk) => self.output(false, &chunk),
-            Frame::Stderr(chunk) => self.output(true, &chunk),
-            Frame::File(_) | Frame::Done { .. } | Frame::Answer(_) => {}
+            Frame::Start(started) => {
+                self.began = true;
+                self.started = started;
+            }
+            Frame::Stdout(chunk) => self.output(OutputStream::Stdout, &chunk),
+            Frame::Stderr(chunk) => self.output(OutputStream::Stderr, &chunk),
+            Frame::Done { exit_code, signal } => self.done = Some((exit_code, signal)),
+            Frame::File(_) | Frame::Answer(_) => {}
         }
     }
 
-    fn output(&mut self, stderr: bool, chunk: &Chunk) {
+    fn output(&mut self, stream: OutputStream, chunk: &Chunk) {
         self.missing = self.missing.saturating_add(chunk.missing);
-        let offset = &mut self.offsets[usize::from(stderr)];
+        let offset = &mut self.offsets[usize::from(stream == OutputStream::Stderr)];
         *offset = offset.saturating_add(chunk.missing).saturating_add(chunk.len);
         if self.truncated {
             return;
         }
-        let room = self.max - self.held;
+        let room = self.max - self.output.len();
         // The view as text stays whole: what is kept ends with a character.
         let kept = whole_characters(&chunk.data, room);
         self.truncated = kept.len() < chunk.data.len();
-        self.held += kept.len();
-        match self.segments.last_mut() {
-            Some((last, bytes)) if *last == stderr && bytes.len() + kept.len() <= SEGMENT => {
-                bytes.extend_from_slice(kept);
-            }
-            _ if kept.is_empty() => {}
-            _ => self.segments.push((stderr, kept.to_vec())),
-        }
+        self.output.extend_from_slice(kept);
+        self.pieces.push(stream, kept.len());
     }
 
     fn end(self, ended: Result<Box<RawValue>>) {
-        let segments = self.segments.into_iter().map(|(e, bytes)| (e, bytes.into())).collect();
         // Nobody waits any more where this fails, and then nobody needs it.
         drop(self.caller.send(Collected {
             started: self.started,
-            segments,
+            began: self.began,
+            output: self.output.into(),
+            pieces: self.pieces,
+            done: self.done,
             truncated: self.truncated,
             missing: self.missing,
             stdout_offset: self.offsets[0],
@@ -163,8 +171,10 @@ mod tests {
     #[test]
     fn output_keeps_its_order_of_arrival() {
         let collected = collect(100, &[(false, "a"), (false, "b"), (true, "c"), (false, "d")]);
-        let segments: Vec<_> = collected.segments.iter().map(|(e, b)| (*e, &b[..])).collect();
-        assert_eq!(segments, [(false, &b"ab"[..]), (true, b"c"), (false, b"d")]);
+        assert_eq!(&collected.output[..], b"abcd");
+        let pieces: Vec<_> = collected.pieces.iter().collect();
+        let (out, err) = (OutputStream::Stdout, OutputStream::Stderr);
+        assert_eq!(pieces, [(out, 2), (err, 1), (out, 1)]);
         assert_eq!((collected.stdout_offset, collected.stderr_offset), (3, 1));
         assert!(!collected.truncated);
     }
@@ -172,8 +182,7 @@ mod tests {
     #[test]
     fn the_beginning_is_kept_and_the_cut_is_told() {
         let collected = collect(3, &[(false, "ab"), (true, "cde"), (false, "f")]);
-        let all: Vec<u8> = collected.segments.iter().flat_map(|(_, b)| b.to_vec()).collect();
-        assert_eq!(all, b"abc");
+        assert_eq!(&collected.output[..], b"abc");
         assert!(collected.truncated);
         assert_eq!((collected.stdout_offset, collected.stderr_offset), (3, 3));
     }
@@ -181,7 +190,7 @@ mod tests {
     #[test]
     fn a_cut_never_leaves_half_a_character() {
         let collected = collect(3, &[(false, "a\u{20ac}bc")]);
-        assert_eq!(collected.segments[0].1, "a");
+        assert_eq!(&collected.output[..], b"a");
         assert!(collected.truncated);
     }
 }

@@ -6,8 +6,9 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use http::{HeaderValue, Request};
@@ -15,6 +16,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -95,12 +97,12 @@ impl Dialer {
         // Calls are small and wait for their answers: gathering them would cost a round trip.
         tcp.set_nodelay(true).map_err(|error| self.failed(error))?;
         if url.scheme() != "https" {
-            return Ok(Stream::Plain(tcp));
+            return Ok(Stream::new(Kind::Plain(tcp)));
         }
         let name = ServerName::try_from(address.0.to_owned())
             .map_err(|error| self.failed(io::Error::other(error)))?;
         let tls = self.tls.connect(name, tcp).await.map_err(|error| self.failed(error))?;
-        Ok(Stream::Tls(Box::new(tls)))
+        Ok(Stream::new(Kind::Tls(Box::new(tls))))
     }
 
     fn upgrade(&self, url: &Url) -> Result<Request<()>> {
@@ -159,20 +161,60 @@ impl Dialer {
     }
 }
 
+/// When bytes last moved on a connection, in either direction. A large message on a slow network
+/// takes longer than any heartbeat; only the bytes show that its sender lives.
+#[derive(Clone)]
+pub(super) struct Pulse(Arc<(Instant, AtomicU64)>);
+
+impl Pulse {
+    fn new() -> Self {
+        Self(Arc::new((Instant::now(), AtomicU64::new(0))))
+    }
+
+    /// Takes now for a sign of life.
+    pub(super) fn beat(&self) {
+        let (start, last) = &*self.0;
+        last.store(start.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// The last sign of life.
+    pub(super) fn last(&self) -> Instant {
+        let (start, last) = &*self.0;
+        *start + Duration::from_millis(last.load(Ordering::Relaxed))
+    }
+}
+
 /// A TCP connection, with or without TLS.
-pub(super) enum Stream {
+pub(super) struct Stream {
+    kind: Kind,
+    pulse: Pulse,
+    blocked: bool,
+}
+
+enum Kind {
     Plain(TcpStream),
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    fn new(kind: Kind) -> Self {
+        Self { kind, pulse: Pulse::new(), blocked: false }
+    }
+
+    /// Tells when bytes move here.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+}
+
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Stream::Plain($stream) => {
+        match &mut $self.kind {
+            Kind::Plain($stream) => {
                 let $stream = Pin::new($stream);
                 $call
             }
-            Stream::Tls($stream) => {
+            Kind::Tls($stream) => {
                 let $stream = Pin::new(&mut **$stream);
                 $call
             }
@@ -182,28 +224,40 @@ macro_rules! each {
 
 impl AsyncRead for Stream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read(cx, buf))
+        let before = buf.filled().len();
+        let read = each!(self, stream => stream.poll_read(cx, buf));
+        if buf.filled().len() > before {
+            self.pulse.beat();
+        }
+        read
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write(cx, buf))
+        let written = each!(self, stream => stream.poll_write(cx, buf));
+        // A system takes a few bytes for a dead peer, too. Room after there was none is the peer's.
+        match &written {
+            Poll::Pending => self.blocked = true,
+            Poll::Ready(Ok(1..)) if std::mem::take(&mut self.blocked) => self.pulse.beat(),
+            Poll::Ready(_) => {}
+        }
+        written
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_shutdown(cx))
     }
 }
