@@ -1,27 +1,61 @@
 //! `cargo xtask c`: the C interface, as a C program meets it.
 //!
 //! Everything is built outside of the tree, from an installed prefix: the tests of `tests/c`
-//! plainly, under the address and undefined-behaviour sanitizers and, some of them, under
-//! valgrind; programs by way of pkg-config and of CMake, shared and static; the header by itself
-//! as C and as C++; and the examples.
+//! plainly, under the address and undefined-behaviour sanitizers and under valgrind; programs by
+//! way of pkg-config and of CMake, shared and static; the header by itself as C and as C++; every
+//! conformance scenario; and the examples.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::examples::Served;
 use crate::header::{declared, scratch, symbols};
 use crate::install::install;
-use crate::steps::{Progress, quiet};
+use crate::steps::{Count, Progress, cargo, quiet};
 use crate::{header, root};
 
-/// Programs under `tests/c`, and whether valgrind takes part: it runs a fiftieth as fast.
+/// Programs under `tests/c`. A child of fork leaks by design what was its parent's, so valgrind has
+/// no part in that one.
 const TESTS: &[(&str, bool)] =
-    &[("basic", true), ("misuse", false), ("callbacks", true), ("faults", true)];
+    &[("misuse", true), ("basic", true), ("callbacks", true), ("faults", true), ("fork", false)];
+/// Ways to run a program, the slowest first.
+const WAYS: &[Way] = &[
+    Way {
+        name: "valgrind",
+        flags: &[],
+        wrapper: &[
+            "valgrind",
+            "--quiet",
+            "--leak-check=full",
+            "--error-exitcode=9",
+            "--errors-for-leak-kinds=definite,indirect,possible",
+            "--show-leak-kinds=definite,indirect,possible",
+        ],
+    },
+    Way {
+        name: "sanitized",
+        flags: &["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+        wrapper: &[],
+    },
+    Way { name: "plain", flags: &[], wrapper: &[] },
+];
+/// Programs at a time, each with a gateway: they wait more than they work.
+const AT_ONCE: usize = 4;
 /// Programs under `examples/c`.
 const EXAMPLES: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
 const WARNINGS: &[&str] =
     &["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wundef", "-Werror"];
+
+/// A way to build and run a program.
+struct Way {
+    name: &'static str,
+    flags: &'static [&'static str],
+    wrapper: &'static [&'static str],
+}
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 7;
@@ -45,25 +79,8 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     })?;
     progress.check("C: the header alone, twice, as C11 and C++17", || header_alone(&prefix))?;
     progress.check("C: programs by pkg-config and CMake", || packaging(&prefix))?;
-    progress.check("C: tests, plainly", || {
-        TESTS.iter().try_for_each(|(name, _)| test_program(&prefix, name, &[], &[]))
-    })?;
-    progress.check("C: tests, under sanitizers and valgrind", || {
-        let sanitized = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
-        for (name, _) in TESTS {
-            test_program(&prefix, name, &sanitized, &[])?;
-        }
-        let valgrind = [
-            "valgrind",
-            "--quiet",
-            "--leak-check=full",
-            "--error-exitcode=9",
-            "--errors-for-leak-kinds=definite,indirect,possible",
-            "--show-leak-kinds=definite,indirect,possible",
-        ];
-        let chosen = TESTS.iter().filter(|(_, chosen)| *chosen);
-        chosen.into_iter().try_for_each(|(name, _)| test_program(&prefix, name, &[], &valgrind))
-    })?;
+    progress.measured("C: tests: plainly, under sanitizers, under valgrind", || tests(&prefix))?;
+    progress.tests("C: every scenario, through the installed library", scenarios(&prefix))?;
     progress.check("C: examples", || examples(&prefix))
 }
 
@@ -136,20 +153,49 @@ fn packaging(prefix: &Path) -> Result<(), String> {
     quiet(Command::new(build.join("with-static"))).map(drop)
 }
 
-fn test_program(prefix: &Path, name: &str, flags: &[&str], wrapper: &[&str]) -> Result<(), String> {
-    let source = root().join("tests/c").join(format!("{name}.c"));
-    let kind = if flags.is_empty() { "plain" } else { "sanitized" };
-    let binary =
-        compile(prefix, &source, &scratch("c/tests")?.join(format!("{name}-{kind}")), flags)?;
-    let mut command = match wrapper.split_first() {
-        Some((program, arguments)) => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(&binary);
-            command
+/// Every program in every way, several at the same time.
+fn tests(prefix: &Path) -> Result<Count, (Count, String)> {
+    let directory = scratch("c/tests").map_err(|problem| (Count::default(), problem))?;
+    let runs: Vec<_> = WAYS
+        .iter()
+        .flat_map(|way| TESTS.iter().map(move |(name, valgrind)| (way, *name, *valgrind)))
+        .filter(|(way, _, valgrind)| *valgrind || way.name != "valgrind")
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut problems = Vec::new();
+        while let Some((way, name, _)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(problem) = test_program(prefix, &directory, name, way) {
+                problems.push(format!("{name}, {}: {problem}", way.name));
+            }
         }
-        None => Command::new(&binary),
+        problems
     };
-    served(&mut command).map(drop).map_err(|problem| format!("{name}, {kind}: {problem}"))
+    let problems: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+    });
+    let failed = problems.len() as u64;
+    let count = Count { passed: runs.len() as u64 - failed, failed };
+    if problems.is_empty() { Ok(count) } else { Err((count, problems.join("\n"))) }
+}
+
+fn test_program(prefix: &Path, directory: &Path, name: &str, way: &Way) -> Result<(), String> {
+    let source = root().join("tests/c").join(format!("{name}.c"));
+    let binary = directory.join(format!("{name}-{}", way.name));
+    compile(prefix, &source, &binary, way.flags)?;
+    let mut words = way.wrapper.iter().map(OsStr::new).chain([binary.as_os_str()]);
+    let mut command = Command::new(words.next().expect("there is a program"));
+    command.args(words);
+    served(&mut command).map(drop)
+}
+
+/// The scenarios that every language has, run by a program that knows the installed library and
+/// nothing else of what is tested.
+fn scenarios(prefix: &Path) -> Command {
+    let mut command = cargo(["run", "--quiet", "-p", "vtrix-conformance-c"]);
+    command.env("VTRIX_C_LIBRARY", prefix.join("lib/libvtrix_sandbox.so"));
+    command
 }
 
 fn compile(prefix: &Path, source: &Path, binary: &Path, flags: &[&str]) -> Result<PathBuf, String> {
@@ -184,7 +230,7 @@ fn examples(prefix: &Path) -> Result<(), String> {
         let source = root().join("examples/c").join(format!("{name}.c"));
         let binary = compile(prefix, &source, &scratch("c/examples")?.join(name), &[])?;
         let from_c = served(&mut Command::new(&binary))?;
-        let mut rust = crate::steps::cargo(["run", "--quiet", "--example", name]);
+        let mut rust = cargo(["run", "--quiet", "--example", name]);
         let from_rust = served(&mut rust)?;
         if shape(&from_c) != shape(&from_rust) {
             return Err(format!("{name} prints\n{from_c}\nand the Rust one\n{from_rust}"));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::{Command, ExitCode};
 
+use crate::packages;
 use crate::steps::{cargo, quiet};
 
 /// One thing that is needed.
@@ -44,6 +45,7 @@ fn needs() -> Vec<Need> {
         Need { what: "kernel", found: kernel() },
         Need { what: "root", found: root_user() },
         Need { what: "shell", found: shell() },
+        Need { what: "programs of the other languages", found: packages::install() },
     ]
 }
 

@@ -8,11 +8,13 @@ mod c;
 mod doctor;
 mod documents;
 mod examples;
+mod go;
 mod header;
 mod install;
 mod kotlin;
 mod limits;
 mod mobile;
+mod packages;
 mod plan;
 mod python;
 mod readme;
@@ -37,7 +39,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Check everything: formatting, lints, every test, the examples, the documents.
-    Test,
+    Test {
+        /// Only the steps whose name contains this, such as `examples`.
+        #[arg(long, default_value = "")]
+        only: String,
+    },
     /// Check what this machine has and lacks.
     Doctor,
     /// Run the conformance scenarios whose name contains one of the filters.
@@ -98,6 +104,8 @@ enum Command {
     },
     /// Test the C interface from an installed prefix, plainly, under sanitizers and valgrind.
     C,
+    /// Test the Go package against an installed prefix: races, pointers, scenarios, examples.
+    Go,
     /// Check licences, bans and sources of dependencies; installs cargo-deny if it is missing.
     Deny,
 }
@@ -114,7 +122,7 @@ fn target() -> PathBuf {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Test => return plan::test(),
+        Command::Test { only } => return plan::test(only),
         Command::Doctor => return doctor::tell(),
         Command::Conformance { filters } => {
             let mut command =
@@ -134,6 +142,7 @@ fn main() -> ExitCode {
         Command::Header { check } => header::run(check),
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
         Command::C => c::test(),
+        Command::Go => go::test(),
         Command::Deny => documents::deny(),
     };
     match outcome {

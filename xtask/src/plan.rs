@@ -8,9 +8,9 @@ use crate::{c, doctor, documents, examples, kotlin, limits, python, readme, swif
 /// Steps of [`steps`].
 const STEPS: usize = 13 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
 
-/// Runs every step up to the first failure.
-pub(crate) fn test() -> ExitCode {
-    let mut progress = Progress::new(STEPS);
+/// Runs every step whose name contains `only`, up to the first failure.
+pub(crate) fn test(only: String) -> ExitCode {
+    let mut progress = Progress::new(STEPS, only);
     let outcome = steps(&mut progress);
     if let Err(problem) = &outcome {
         println!("\nFAILED: {problem}\n");

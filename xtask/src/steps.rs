@@ -91,22 +91,27 @@ fn number_before(text: &str, word: &str) -> u64 {
 
 /// A run of steps that ends at the first failure.
 pub(crate) struct Progress {
+    only: String,
     total: usize,
     done: usize,
     count: Count,
 }
 
 impl Progress {
-    /// Before the first of `total` steps.
-    pub(crate) fn new(total: usize) -> Self {
-        Self { total, done: 0, count: Count::default() }
+    /// Before the first of `total` steps, of which those are taken whose name contains `only`.
+    pub(crate) fn new(total: usize, only: String) -> Self {
+        Self { only, total, done: 0, count: Count::default() }
     }
 
-    fn begin(&mut self, what: &str) -> Instant {
+    /// Announces a step; `None` if it is not to be taken.
+    fn begin(&mut self, what: &str) -> Option<Instant> {
         self.done += 1;
+        if !what.contains(&self.only) {
+            return None;
+        }
         println!("[{}/{}] {what}", self.done, self.total);
         let _ = std::io::stdout().flush();
-        Instant::now()
+        Some(Instant::now())
     }
 
     /// A step that passes or fails as a whole.
@@ -115,7 +120,7 @@ impl Progress {
         what: &str,
         step: impl FnOnce() -> Result<(), String>,
     ) -> Result<(), String> {
-        let begun = self.begin(what);
+        let Some(begun) = self.begin(what) else { return Ok(()) };
         match step() {
             Ok(()) => {
                 self.count.passed += 1;
@@ -131,7 +136,7 @@ impl Progress {
 
     /// A step that counts tests of its own.
     pub(crate) fn tests(&mut self, what: &str, command: Command) -> Result<(), String> {
-        let begun = self.begin(what);
+        let Some(begun) = self.begin(what) else { return Ok(()) };
         match counted(command) {
             Ok(count) => {
                 self.add(count);
@@ -152,7 +157,7 @@ impl Progress {
         what: &str,
         step: impl FnOnce() -> Result<Count, (Count, String)>,
     ) -> Result<(), String> {
-        let begun = self.begin(what);
+        let Some(begun) = self.begin(what) else { return Ok(()) };
         match step() {
             Ok(count) => {
                 self.add(count);

@@ -1,0 +1,58 @@
+//! Programs that the languages' tests call: found, or installed where the system's packages can be.
+
+use std::process::Command;
+
+use crate::steps::{quiet, run};
+
+/// A program, what shows that it is there, and the Debian package that brings it.
+const PROGRAMS: [(&str, &[&str], &str); 8] = [
+    ("g++", &["--version"], "g++"),
+    ("pkg-config", &["--version"], "pkg-config"),
+    ("cmake", &["--version"], "cmake"),
+    ("make", &["--version"], "make"),
+    ("valgrind", &["--version"], "valgrind"),
+    ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
+    ("javac", &["-version"], "openjdk-17-jdk-headless"),
+    ("mvn", &["-version"], "maven"),
+];
+
+/// Finds every program, and installs what is missing on a system that has `apt-get`.
+///
+/// # Errors
+/// Names what is missing where it can't be installed.
+pub(crate) fn install() -> Result<String, String> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok("yes".to_owned());
+    }
+    let advice = || format!("install {} (Debian's names)", missing.join(", "));
+    let mut version = Command::new("apt-get");
+    version.arg("--version");
+    quiet(version).map_err(|_| advice())?;
+    println!("installing {}", missing.join(", "));
+    run(apt(&["update"])).map_err(|_| advice())?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(&missing);
+    run(apt(&arguments)).map_err(|_| advice())?;
+    let still = self::missing();
+    if still.is_empty() { Ok("installed".to_owned()) } else { Err(advice()) }
+}
+
+fn missing() -> Vec<&'static str> {
+    let there = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        quiet(command).is_ok()
+    };
+    PROGRAMS
+        .iter()
+        .filter(|(program, arguments, _)| !there(program, arguments))
+        .map(|(_, _, package)| *package)
+        .collect()
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
