@@ -1,0 +1,171 @@
+//! `cargo xtask go`: the Go package, as a Go program meets it.
+//!
+//! The package is built against an installed prefix. Its own tests run where it lies; scenarios
+//! and examples run as modules outside of the tree that depend on it. The network is not asked:
+//! the package depends on nothing but the standard library.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::examples::Served;
+use crate::install::install;
+use crate::mobile::{locked, mirror, need_programs, told};
+use crate::steps::{Count, Progress, quiet};
+use crate::{root, steps, target};
+
+const MODULE: &str = "github.com/vtrixai/sandbox-native/bindings-go";
+/// Programs under `examples/go`.
+const EXAMPLES: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
+
+/// Steps of [`steps`].
+pub(crate) const STEPS: usize = 6;
+
+/// Where a run does its work, and what the package is built against.
+struct Place {
+    directory: PathBuf,
+    prefix: PathBuf,
+}
+
+/// `cargo xtask go` by itself.
+pub(crate) fn test() -> Result<(), String> {
+    let mut progress = Progress::new(STEPS);
+    let outcome = steps(&mut progress);
+    println!("{}", progress.last_line());
+    outcome
+}
+
+/// Everything about the Go package, as steps of a longer run.
+pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
+    let (directory, _lock) = locked("go")?;
+    let place = Place { prefix: directory.join("prefix"), directory };
+    progress.check("Go: install", || place.install())?;
+    progress.check("Go: format and vet", || place.vet())?;
+    progress.measured("Go: tests, with the race detector", || {
+        let mut tests = place.go(&root().join("bindings-go"));
+        tests.env("GODEBUG", "cgocheck=1").args(["test", "-v", "-race", "-count=1", "."]);
+        judged(tests)
+    })?;
+    progress.measured("Go: tests, with every pointer to C checked", || {
+        let mut tests = place.go(&root().join("bindings-go"));
+        tests.env("GOEXPERIMENT", "cgocheck2").args(["test", "-v", "-count=1", "."]);
+        judged(tests)
+    })?;
+    progress.measured("Go: every scenario, on both wires", || {
+        let outside = place.outside("bindings-go/conformance").map_err(nothing)?;
+        let mut tests = place.go(&outside);
+        tests.env("VTRIX_CONFORMANCE", root().join("tests/conformance"));
+        tests.args(["test", "-v", "-count=1", "."]);
+        judged(tests)
+    })?;
+    progress.check("Go: examples", || place.examples())
+}
+
+impl Place {
+    /// Lays down the library, without debug information: linking reads all of it, every time.
+    fn install(&self) -> Result<(), String> {
+        need_programs(&[("go", "install Go 1.26 or later"), ("pkg-config", "install pkg-config")])?;
+        install(&self.prefix, false)?;
+        let mut strip = Command::new("strip");
+        strip.arg("--strip-debug").arg(self.prefix.join("lib/libvtrix_sandbox.a"));
+        quiet(strip)?;
+        quiet(steps::cargo(["build", "--quiet", "-p", "vtrix-harness", "--bin", "vtrix-harness"]))
+            .map(drop)
+    }
+
+    fn go(&self, directory: &Path) -> Command {
+        let mut command = Command::new("go");
+        command.current_dir(directory).env("PKG_CONFIG_PATH", self.prefix.join("lib/pkgconfig"));
+        command.env("VTRIX_HARNESS", target().join("debug/vtrix-harness"));
+        command.env("GOPROXY", "off").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "1");
+        command
+    }
+
+    fn vet(&self) -> Result<(), String> {
+        let modules = ["bindings-go", "bindings-go/conformance", "examples/go"];
+        for module in modules {
+            let mut format = Command::new("gofmt");
+            format.arg("-l").arg(root().join(module));
+            let unlike = quiet(format)?;
+            if !unlike.is_empty() {
+                return Err(format!("gofmt -w would change\n{unlike}"));
+            }
+            let mut vet = self.go(&root().join(module));
+            vet.args(["vet", "./..."]);
+            quiet(vet)?;
+        }
+        Ok(())
+    }
+
+    /// A copy of a module outside of the tree, which finds the package where it lies.
+    fn outside(&self, module: &str) -> Result<PathBuf, String> {
+        let copy = self.directory.join(module.replace('/', "-"));
+        mirror(&root().join(module), &copy)?;
+        let mut edit = self.go(&copy);
+        edit.args(["mod", "edit", "-replace"]);
+        edit.arg(format!("{MODULE}={}", root().join("bindings-go").display()));
+        quiet(edit)?;
+        Ok(copy)
+    }
+
+    /// Builds and runs each example; what it prints is the Rust one's, ids and times aside.
+    fn examples(&self) -> Result<(), String> {
+        let outside = self.outside("examples/go")?;
+        let binaries = self.directory.join("examples");
+        fs::create_dir_all(&binaries).map_err(|error| told(&binaries, &error))?;
+        let mut build = self.go(&outside);
+        build.args(["build", "-o"]).arg(&binaries).arg("./...");
+        quiet(build)?;
+        let gateway = Served::start()?;
+        for name in EXAMPLES {
+            let from_go = served(&gateway, Command::new(binaries.join(name)))?;
+            let rust = steps::cargo(["run", "--quiet", "--example", name]);
+            let from_rust = served(&gateway, rust)?;
+            if shape(&from_go) != shape(&from_rust) {
+                return Err(format!("{name} prints\n{from_go}\nand the Rust one\n{from_rust}"));
+            }
+        }
+        gateway.end()
+    }
+}
+
+fn served(gateway: &Served, mut command: Command) -> Result<String, String> {
+    command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
+    command.env("VTRIX_PROJECT_ID", &gateway.project);
+    quiet(command)
+}
+
+/// What a program prints, without what differs from one run to the next: words with digits in
+/// them are ids, times, ports and kernels.
+fn shape(text: &str) -> Vec<String> {
+    let word = |word: &str| {
+        if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word }.to_owned()
+    };
+    text.lines()
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// Runs tests in silence and counts them.
+fn judged(command: Command) -> Result<Count, (Count, String)> {
+    let count = |text: &str| {
+        let lines = |mark: &str| text.lines().filter(|line| line.trim().starts_with(mark)).count();
+        Count { passed: lines("--- PASS") as u64, failed: lines("--- FAIL") as u64 }
+    };
+    match quiet(command) {
+        Ok(text) if count(&text).passed > 0 => Ok(count(&text)),
+        Ok(text) => Err((Count { passed: 0, failed: 1 }, format!("no test ran\n{text}"))),
+        Err(text) => {
+            let mut seen = count(&text);
+            seen.failed = seen.failed.max(1);
+            let told = text
+                .lines()
+                .filter(|line| !line.trim().starts_with("--- PASS") && !line.starts_with("=== "));
+            Err((seen, told.collect::<Vec<_>>().join("\n")))
+        }
+    }
+}
+
+fn nothing(problem: String) -> (Count, String) {
+    (Count { passed: 0, failed: 1 }, problem)
+}
