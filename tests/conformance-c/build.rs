@@ -49,7 +49,7 @@ fn abi(header: &str) -> String {
             "            {name}: std::mem::transmute::<*mut c_void, {kind}>(find(c\"{name}\")),"
         );
     }
-    format!("{constants}{types}{table}}}\n{load}        }} }}\n    }}\n")
+    format!("{constants}{types}{table}}}\n{load}        }} }}\n    }}\n}}\n")
 }
 
 fn without_comments(text: &str) -> String {
