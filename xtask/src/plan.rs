@@ -10,7 +10,7 @@ const STEPS: usize = 13 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEP
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
-    let mut progress = Progress::new(STEPS, only);
+    let mut progress = Progress::new(STEPS).only(only);
     let outcome = steps(&mut progress);
     if let Err(problem) = &outcome {
         println!("\nFAILED: {problem}\n");

@@ -98,9 +98,15 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Before the first of `total` steps, of which those are taken whose name contains `only`.
-    pub(crate) fn new(total: usize, only: String) -> Self {
-        Self { only, total, done: 0, count: Count::default() }
+    /// Before the first of `total` steps.
+    pub(crate) fn new(total: usize) -> Self {
+        Self { only: String::new(), total, done: 0, count: Count::default() }
+    }
+
+    /// Takes only the steps whose name contains `text`.
+    pub(crate) fn only(mut self, text: String) -> Self {
+        self.only = text;
+        self
     }
 
     /// Announces a step; `None` if it is not to be taken.
