@@ -20,7 +20,8 @@ use crate::error::GatewayError;
 const COMPRESSED: &[u8] = include_bytes!(env!("VTRIX_EXECUTOR_IMAGE"));
 /// Why it is empty.
 const ABSENT: &str = env!("VTRIX_EXECUTOR_ABSENT");
-const FILE: &str = "vtrix-executor";
+/// Its name in memory and on disk: by it the executors of earlier gateways are known.
+pub(crate) const FILE: &str = "vtrix-executor";
 
 /// A path at which this process, and a child before it executes, finds the executor.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use serde_json::json;
 use support::{SINGULAR, Served, binary, holders, serve};
 
@@ -98,8 +100,19 @@ async fn what_was_half_done_is_finished() {
     served.end("KILL");
     let stale = holders(&served.dir);
     assert!(!stale.is_empty(), "its executor goes on");
+    let log = served.dir.join("sandboxes").join(&creating).join("executor.log");
+    let mut reader = std::process::Command::new("tail")
+        .arg("-f")
+        .arg(log)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("reads");
     served.again(TOKEN);
     wait_for(2).await;
+    let reads = reader.try_wait().expect("waits").is_none();
+    let _ = reader.kill();
+    let _ = reader.wait();
+    assert!(reads, "who reads the log is left alone");
     assert!(stale.iter().all(|pid| !holders(&served.dir).contains(pid)), "the first was ended");
     let api = served.api("t");
     assert_eq!(api.info(&creating).await["status"], "creating");

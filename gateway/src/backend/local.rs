@@ -25,7 +25,7 @@ use super::reap::{self, Identity, Process};
 use super::report::{self, Reported};
 use super::{Backend, BackendError, Handle, Job, Running, StartRequest, Stream, remove, socket};
 use crate::control::Control;
-use crate::executor_image::ExecutorImage;
+use crate::executor_image::{ExecutorImage, FILE};
 
 /// First user id that belongs to sandboxes: above what distributions and directories give out.
 const ID_FIRST: u32 = 0x7000_0000;
@@ -156,9 +156,9 @@ impl Local {
     }
 
     /// Executors of `name` in this very directory, by whichever gateway they were started: they
-    /// and nobody else have its log open.
+    /// write its log.
     fn strays(&self, name: &str) -> Vec<Process> {
-        reap::holders(&self.dir(name).join(LOG))
+        reap::executors(&self.dir(name).join(LOG), &self.settings.data_dir.join(FILE))
     }
 
     async fn end_by_force(&self, name: &str, known: Option<Process>) -> Result<(), BackendError> {

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::executor_image::FILE;
 
 /// A process's number and the clock tick since boot at which it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,23 +95,53 @@ fn start_time(pid: u32) -> Option<u64> {
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// Processes that have the file at `path` open, as far as this user may look.
-pub(super) fn holders(path: &Path) -> Vec<Process> {
+/// Executors that log to the file at `log`, as far as this user may look. `on_disk` is where an
+/// executor is that could not be run from memory. Who only reads the log, or writes to it without
+/// being an executor, is none.
+pub(super) fn executors(log: &Path, on_disk: &Path) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids =
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-        descriptors
-            .flatten()
-            .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link == path))
-    })
-    .filter_map(|pid| Process::find(pid).ok().flatten())
-    .collect()
+    // The number may be another's by the time its descriptor is open, so what is killed by that
+    // descriptor is looked at once it is.
+    pids.filter(|pid| logs_to(*pid, log) && is_executor(*pid, on_disk))
+        .filter_map(|pid| Process::find(pid).ok().flatten())
+        .filter(|process| {
+            let pid = process.identity.pid;
+            logs_to(pid, log) && is_executor(pid, on_disk) && !process.has_ended()
+        })
+        .collect()
+}
+
+/// Whether it runs the executor of a gateway, this one or an earlier one.
+fn is_executor(pid: u32, on_disk: &Path) -> bool {
+    let Ok(program) = std::fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    // The system's mark of a file without a name: one in memory, or one that was replaced.
+    let bytes = program.as_os_str().as_bytes();
+    let unmarked = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
+    let name = unmarked.strip_prefix(b"/memfd:");
+    name.map_or(unmarked == on_disk.as_os_str().as_bytes(), |name| name == FILE.as_bytes())
+}
+
+/// Whether its standard error is the file at `log`, open for writing.
+fn logs_to(pid: u32, log: &Path) -> bool {
+    /// Of the flags of a descriptor, those that tell reading from writing.
+    const ACCESS: u32 = 0o3;
+    let is_log = std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|link| link == log);
+    let Some(info) = is_log.then(|| std::fs::read_to_string(format!("/proc/{pid}/fdinfo/2")).ok())
+    else {
+        return false;
+    };
+    let flags = info.as_deref().unwrap_or_default().lines().find_map(|line| {
+        u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok()
+    });
+    flags.is_some_and(|flags| flags & ACCESS != 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[tokio::test]
@@ -128,5 +161,32 @@ mod tests {
     fn this_process_has_a_start_time() {
         assert!(start_time(std::process::id()).is_some_and(|start| start > 0));
         assert_eq!(start_time(u32::MAX), None);
+    }
+
+    #[test]
+    fn only_an_executor_that_writes_the_log_is_one() {
+        let root = tempfile::tempdir().expect("a directory");
+        let log = root.path().canonicalize().expect("a path").join("executor.log");
+        let writer = File::create(&log).expect("a file");
+        let reader = || File::open(&log).expect("opens");
+        let sleep = || {
+            let mut command = std::process::Command::new("sleep");
+            command.arg("1000");
+            command
+        };
+        let mut children = [
+            sleep().stderr(writer).spawn().expect("spawns"),
+            sleep().stderr(reader()).spawn().expect("spawns"),
+            sleep().stdin(reader()).spawn().expect("spawns"),
+        ];
+        let logs = children.each_ref().map(|child| logs_to(child.id(), &log));
+        let pid = children[0].id();
+        let program = std::fs::read_link(format!("/proc/{pid}/exe")).expect("a program");
+        let runs = [program.as_path(), Path::new("/nowhere")].map(|path| is_executor(pid, path));
+        for child in &mut children {
+            child.kill().expect("ends");
+            child.wait().expect("ends");
+        }
+        assert_eq!((logs, runs), ([true, false, false], [true, false]));
     }
 }
