@@ -4,13 +4,16 @@
 //! passes messages between client and executor, a slow path that only such a connection takes; when
 //! that executor ends, so does the connection.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream as Messages, StreamExt};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::WebSocketStream;
@@ -31,8 +34,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const BLOCKED: Duration = Duration::from_mins(1);
 /// For the closing handshake.
 const CLOSING: Duration = Duration::from_secs(2);
-/// Between tries to reach an executor that should be there.
-const REDIAL: Duration = Duration::from_millis(100);
+/// Between the first two tries to reach an executor that should be there; doubled from then on.
+const REDIAL: Duration = Duration::from_millis(50);
+/// Longest time between two tries.
+const REDIAL_MOST: Duration = Duration::from_secs(1);
+/// For all tries together.
 const DIAL: Duration = Duration::from_secs(10);
 
 /// Serves the WebSocket on `stream`, whose handshake is done, to its end.
@@ -43,9 +49,11 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     ending: watch::Receiver<bool>,
 ) {
     let config = config();
+    let heard = Arc::new(AtomicBool::new(true));
+    let stream = Heard { stream, heard: Arc::clone(&heard) };
     let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     let reason = tokio::select! {
-        reason = converse(&mut client, &registry, sandbox) => reason,
+        reason = converse(&mut client, &registry, sandbox, &heard) => reason,
         () = ended(ending) => Some("the gateway ends"),
     };
     if let Some(reason) = reason {
@@ -56,6 +64,46 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             }
         };
         let _ = tokio::time::timeout(CLOSING, closing).await;
+    }
+}
+
+/// A stream that notes when bytes come, of a whole message or not: a large one may take longer
+/// than a heartbeat to arrive.
+struct Heard<S> {
+    stream: S,
+    heard: Arc<AtomicBool>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -70,26 +118,31 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     registry: &Registry,
     sandbox: &Sandbox,
+    heard: &AtomicBool,
 ) -> Option<&'static str> {
     let mut changes = sandbox.watch();
     let mut heartbeat = heartbeat();
-    let mut heard = true;
     loop {
         let status = changes.borrow_and_update().status;
         if status == Status::Destroying {
             return Some("the sandbox was deleted");
         }
         if status.serves() {
-            match dial(registry, sandbox).await {
-                Some(executor) => return relay(client, executor, changes).await,
-                // Its end is about to be shown, or it takes no more connections.
-                None => tokio::time::sleep(REDIAL).await,
+            // Calls wait meanwhile, unread.
+            let reached = tokio::select! {
+                executor = patiently(|| dial(registry, sandbox)) => Some(executor),
+                _ = changes.wait_for(|record| !record.status.serves()) => None,
+            };
+            match reached {
+                Some(Some(executor)) => return relay(client, executor, changes, heard).await,
+                Some(None) => return Some("the sandbox takes no more connections"),
+                None => heard.store(true, Ordering::Relaxed),
             }
+            continue;
         }
         tokio::select! {
             message = client.next() => match message {
                 Some(Ok(Message::Text(text))) => {
-                    heard = true;
                     if let Some(answer) = not_active(&text, status, registry.config.plain_wire)
                         && send(client, Message::text(answer)).await.is_err()
                     {
@@ -97,7 +150,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                Some(Ok(_)) => heard = true,
+                Some(Ok(_)) => {}
             },
             outcome = changes.changed() => {
                 if outcome.is_err() {
@@ -105,7 +158,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 }
             }
             _ = heartbeat.tick() => {
-                if !std::mem::take(&mut heard) || send(client, Message::Ping(Vec::new().into())).await.is_err() {
+                let alive = heard.swap(false, Ordering::Relaxed);
+                if !alive || send(client, Message::Ping(Vec::new().into())).await.is_err() {
                     return None;
                 }
             }
@@ -155,16 +209,28 @@ fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
 type Executor = WebSocketStream<crate::backend::Stream>;
 
 async fn dial(registry: &Registry, sandbox: &Sandbox) -> Option<Executor> {
-    let dialling = async {
-        let stream = registry.backend.connect(&sandbox.id).await.ok()?;
-        let shaking = tokio_tungstenite::client_async_with_config(
-            "ws://sandbox/connect",
-            stream,
-            Some(config()),
-        );
-        Some(shaking.await.ok()?.0)
+    let stream = registry.backend.connect(&sandbox.id).await.ok()?;
+    let shaking = tokio_tungstenite::client_async_with_config(
+        "ws://sandbox/connect",
+        stream,
+        Some(config()),
+    );
+    Some(shaking.await.ok()?.0)
+}
+
+/// Tries until it succeeds, less and less often, for as long as a dial may take.
+async fn patiently<T, F: Future<Output = Option<T>>>(mut dial: impl FnMut() -> F) -> Option<T> {
+    let trying = async {
+        let mut pause = REDIAL;
+        loop {
+            if let Some(reached) = dial().await {
+                return reached;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(REDIAL_MOST);
+        }
     };
-    tokio::time::timeout(DIAL, dialling).await.ok().flatten()
+    tokio::time::timeout(DIAL, trying).await.ok()
 }
 
 /// Passes messages until either side ends or the sandbox no longer serves.
@@ -172,21 +238,27 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     executor: Executor,
     mut changes: watch::Receiver<Arc<crate::record::Record>>,
+    heard: &AtomicBool,
 ) -> Option<&'static str> {
-    let heard = AtomicBool::new(true);
+    heard.store(true, Ordering::Relaxed);
+    // The client is not read from while the executor takes its time with a message: that silence
+    // is not the client's.
+    let passing = AtomicBool::new(false);
     let (mut to_client, mut from_client) = client.split();
     let (mut to_executor, mut from_executor) = executor.split();
     let up = async {
         while let Some(Ok(message)) = from_client.next().await {
-            heard.store(true, Ordering::Relaxed);
+            passing.store(true, Ordering::Relaxed);
             if pass(message, &mut to_executor).await.is_err() {
                 break;
             }
+            heard.store(true, Ordering::Relaxed);
+            passing.store(false, Ordering::Relaxed);
         }
         // Its commands get their grace from here on.
         let _ = tokio::time::timeout(CLOSING, to_executor.close()).await;
     };
-    let down = down(&mut from_executor, &mut to_client, &heard);
+    let down = down(&mut from_executor, &mut to_client, heard, &passing);
     tokio::select! {
         () = up => None,
         reason = down => reason,
@@ -198,6 +270,7 @@ async fn down(
     from: &mut (impl Messages<Item = Result<Message, WsError>> + Unpin),
     to: &mut (impl Sink<Message, Error = WsError> + Unpin),
     heard: &AtomicBool,
+    passing: &AtomicBool,
 ) -> Option<&'static str> {
     let mut heartbeat = heartbeat();
     loop {
@@ -209,7 +282,7 @@ async fn down(
                 }
             }
             _ = heartbeat.tick() => {
-                let alive = heard.swap(false, Ordering::Relaxed);
+                let alive = heard.swap(false, Ordering::Relaxed) || passing.load(Ordering::Relaxed);
                 if !alive || send(to, Message::Ping(Vec::new().into())).await.is_err() {
                     return None;
                 }
@@ -231,6 +304,9 @@ async fn pass(
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]
@@ -260,5 +336,44 @@ mod tests {
         let text =
             not_active(r#"{"method":"stat","id":1}"#, Status::Starting, true).expect("an answer");
         assert!(text.contains("-32000") && text.contains("creating"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_message_is_a_sign_of_life() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let heard = Arc::new(AtomicBool::new(false));
+        let stream = Heard { stream: ours, heard: Arc::clone(&heard) };
+        let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        // The first bytes of a frame of 256 bytes, one at a time.
+        for byte in [0x81, 0xfe, 1, 0, 0, 0, 0, 0, b'a', b'b'] {
+            assert!(client.next().now_or_never().is_none());
+            assert!(!heard.load(Ordering::Relaxed), "nothing came");
+            theirs.write_all(&[byte]).await.expect("writes");
+            assert!(client.next().now_or_never().is_none());
+            assert!(heard.swap(false, Ordering::Relaxed), "a byte came");
+        }
+        drop(theirs);
+        assert!(client.next().await.is_none_or(|end| end.is_err()));
+        assert!(!heard.load(Ordering::Relaxed), "an end is no byte");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_executor_that_is_there_in_a_moment_is_reached() {
+        let mut tries = 0;
+        let third = || {
+            tries += 1;
+            std::future::ready((tries == 3).then_some("reached"))
+        };
+        assert_eq!(patiently(third).await, Some("reached"));
+        let begun = tokio::time::Instant::now();
+        let mut tries = 0;
+        let never = || {
+            tries += 1;
+            std::future::ready(None::<()>)
+        };
+        assert_eq!(patiently(never).await, None);
+        assert!((5..20).contains(&tries), "{tries} tries");
+        assert_eq!(begun.elapsed(), DIAL);
+        assert_eq!(patiently(std::future::pending::<Option<()>>).await, None);
     }
 }
