@@ -42,6 +42,10 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
     progress.check("the README's first command", readme::first_command)?;
+    if progress.is_partial() {
+        // The languages have commands of their own, and each of their steps stands on the last.
+        return Ok(());
+    }
     c::steps(progress)?;
     python::steps(progress)?;
     kotlin::steps(progress)?;

@@ -109,6 +109,11 @@ impl Progress {
         self
     }
 
+    /// Whether only some steps are taken.
+    pub(crate) fn is_partial(&self) -> bool {
+        !self.only.is_empty()
+    }
+
     /// Announces a step; `None` if it is not to be taken.
     fn begin(&mut self, what: &str) -> Option<Instant> {
         self.done += 1;
