@@ -26,9 +26,10 @@ use crate::rpc::connection;
 use crate::state::Sandbox;
 use crate::watch::watch;
 
-/// Descriptors that the agent may have open: three pipes for each of 2,048 commands, and the rest
-/// for connections and files. Commands inherit the number.
-const DESCRIPTORS: u64 = 8192;
+/// Descriptors that the agent may have open: three pipes for each of 2,048 commands, two for each
+/// of 512 that are over and are read on, 1,024 connections, and the rest for files. Commands
+/// inherit the number.
+const DESCRIPTORS: u64 = 10_240;
 
 /// Threads that touch files. Few: they wait for the disk, and each answer in the making is memory.
 const FILE_THREADS: usize = 16;
@@ -202,5 +203,19 @@ fn raise_descriptor_limit() {
     if soft < wanted {
         limit.current = Some(wanted);
         let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::run::DRAINS;
+
+    #[test]
+    fn the_limits_fit_into_the_descriptors() {
+        let config = AgentConfig::default();
+        assert_eq!(config.connections, 1_024);
+        let most = 3 * config.running_commands + 2 * DRAINS + config.connections;
+        assert!(most as u64 + 1_024 <= DESCRIPTORS, "{most}");
     }
 }

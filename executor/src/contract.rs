@@ -116,7 +116,7 @@ impl Default for AgentConfig {
             finished_commands: 256,
             running_commands: 2_048,
             received_message: 64 * 1024 * 1024,
-            connections: 256,
+            connections: 1_024,
             calls: 4_096,
             env: BTreeMap::new(),
         }

@@ -8,7 +8,7 @@ pub(crate) mod command;
 pub(crate) mod reaper;
 pub(crate) mod registry;
 pub(crate) mod replay;
-mod run;
+pub(crate) mod run;
 pub(crate) mod spawn;
 pub(crate) mod stdin;
 pub(crate) mod text;

@@ -35,8 +35,8 @@ const READ: usize = 64 * 1024;
 const BUSY_PIPE: usize = 1024 * 1024;
 
 /// How many commands that are over may have their pipes read on. What holds the pipes of a further
-/// one gets a broken pipe: two descriptors each, of 8,192, must leave room for commands that run.
-const DRAINS: usize = 512;
+/// one gets a broken pipe: two descriptors each, of 10,240, must leave room for commands that run.
+pub(crate) const DRAINS: usize = 512;
 
 /// How often a group that was told to end is looked at, so that its number is never signalled
 /// after it may have become another's.
