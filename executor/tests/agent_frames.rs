@@ -148,11 +148,16 @@ async fn the_plain_wire_has_no_additions() {
             r#"{"jsonrpc":"2.0","id":2,"result":{"cmd_id":"cmd_id","started_at":"started_at","pid":0}}"#,
         ]
     );
-    // Truncated and incomplete, and nothing says so.
+    // What is known of the output is no addition.
     let answer = client.exec("head -c 600000 /dev/zero | tr '\\0' x; sleep 1000 &").await;
     let result = answer.result().as_object().unwrap();
     let names: Vec<_> = result.keys().collect();
-    assert_eq!(names, ["cmd_id", "exit_code", "output", "started_at"]);
+    assert_eq!(
+        names,
+        ["cmd_id", "exit_code", "output", "output_incomplete", "output_truncated", "started_at"]
+    );
+    let done = answer.notes.iter().find(|note| note["method"] == "exec.done").unwrap();
+    assert_eq!(done["params"]["output_truncated"], true);
     let answer = client.call("read", json!({"path": "/tmp"})).await;
     assert_eq!(answer.code(), -32000);
     assert_eq!(client.call("read", json!({"path": "none"})).await.code(), -32001);

@@ -100,6 +100,12 @@ pub(crate) struct End<'a> {
     pub(crate) incomplete: bool,
 }
 
+fn signal(out: &mut String, end: &End<'_>, plain: bool) {
+    if let Some(signal) = end.signal.filter(|_| !plain) {
+        number(out, "signal", signal);
+    }
+}
+
 /// `exec.done`.
 pub(crate) fn done(id: &RawValue, end: &End<'_>, plain: bool) -> String {
     let mut out = notification(exec::DONE, id, end.output.escaped.len());
@@ -107,13 +113,9 @@ pub(crate) fn done(id: &RawValue, end: &End<'_>, plain: bool) -> String {
     out.push_str(",\"output\":\"");
     out.push_str(&end.output.escaped);
     out.push('"');
-    if !plain {
-        if let Some(signal) = end.signal {
-            number(&mut out, "signal", signal);
-        }
-        if end.output.truncated {
-            number(&mut out, "output_truncated", true);
-        }
+    signal(&mut out, end, plain);
+    if end.output.truncated {
+        number(&mut out, "output_truncated", true);
     }
     out.push_str("}}");
     out
@@ -135,15 +137,13 @@ pub(crate) fn ended(id: &RawValue, command: &Command, end: &End<'_>, plain: bool
     if !plain {
         number(&mut out, "pid", command.pid.as_raw_nonzero());
         text(&mut out, "cwd", &command.cwd);
-        if let Some(signal) = end.signal {
-            number(&mut out, "signal", signal);
-        }
-        if end.output.truncated {
-            number(&mut out, "output_truncated", true);
-        }
-        if end.incomplete {
-            number(&mut out, "output_incomplete", true);
-        }
+    }
+    signal(&mut out, end, plain);
+    if end.output.truncated {
+        number(&mut out, "output_truncated", true);
+    }
+    if end.incomplete {
+        number(&mut out, "output_incomplete", true);
     }
     out.push_str("}}");
     out
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(done(&id(), &end, false), serde_json::to_string(&typed).unwrap());
         assert_eq!(
             done(&id(), &end, true),
-            r#"{"jsonrpc":"2.0","method":"exec.done","params":{"id":7,"exit_code":137,"output":"a\n"}}"#
+            r#"{"jsonrpc":"2.0","method":"exec.done","params":{"id":7,"exit_code":137,"output":"a\n","output_truncated":true}}"#
         );
 
         let typed = ExecResult {
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(result::<ExecResult>(&message), typed);
         assert_eq!(
             ended(&id(), &command(), &end, true),
-            r#"{"jsonrpc":"2.0","id":7,"result":{"cmd_id":"c-1","output":"a\n","exit_code":137,"started_at":"2024-01-01T00:00:00Z"}}"#
+            r#"{"jsonrpc":"2.0","id":7,"result":{"cmd_id":"c-1","output":"a\n","exit_code":137,"started_at":"2024-01-01T00:00:00Z","output_truncated":true,"output_incomplete":true}}"#
         );
     }
 
