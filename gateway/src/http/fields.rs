@@ -1,7 +1,8 @@
 //! The fields of a JSON body, read one by one so that what is wrong is named.
 //!
-//! Missing and `null` are the same, unknown fields are passed over, and text is bounded and free
-//! of control characters. No error repeats a value.
+//! Missing and `null` are the same, unknown fields are passed over, and text is bounded. Names
+//! and other text of one line are free of control characters; values that are the client's own,
+//! labels and variables, only of NUL. No error repeats a value.
 
 use std::collections::BTreeMap;
 
@@ -57,11 +58,19 @@ impl Fields {
         self.map.values().all(Value::is_null)
     }
 
-    /// Text of at most `longest` bytes.
+    /// Text of at most `longest` bytes, without control characters.
     pub(super) fn text(&mut self, field: &str, longest: usize) -> Result<Option<String>, Refusal> {
+        self.text_that(field, |text| unfit(text, longest))
+    }
+
+    fn text_that(
+        &mut self,
+        field: &str,
+        unfit: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<Option<String>, Refusal> {
         match self.take(field) {
             None => Ok(None),
-            Some(Value::String(text)) => match unfit(&text, longest) {
+            Some(Value::String(text)) => match unfit(&text) {
                 Some(problem) => Err(self.wrong(field, &problem)),
                 None => Ok(Some(text)),
             },
@@ -120,7 +129,7 @@ impl Fields {
         }
     }
 
-    /// An object of text: at most `most` entries.
+    /// An object of text: at most `most` entries, whose values may be of several lines.
     pub(super) fn texts(
         &mut self,
         field: &str,
@@ -141,7 +150,7 @@ impl Fields {
                 return Err(self.wrong(field, &format!("a name {problem}")));
             }
             let value = object
-                .text(&name, longest_value)?
+                .text_that(&name, |value| unfit_value(value, longest_value))?
                 .ok_or_else(|| Refusal::field(&object.name(&name), "must be a string"))?;
             texts.insert(name, value);
         }
@@ -169,9 +178,18 @@ impl Fields {
     }
 }
 
+fn too_long(text: &str, longest: usize) -> Option<String> {
+    (text.len() > longest).then(|| format!("must be at most {longest} bytes"))
+}
+
+fn unfit_value(text: &str, longest: usize) -> Option<String> {
+    too_long(text, longest)
+        .or_else(|| text.contains('\0').then(|| "must not hold a NUL".to_owned()))
+}
+
 fn unfit(text: &str, longest: usize) -> Option<String> {
-    if text.len() > longest {
-        return Some(format!("must be at most {longest} bytes"));
+    if let Some(problem) = too_long(text, longest) {
+        return Some(problem);
     }
     text.chars().any(char::is_control).then(|| "must not hold control characters".to_owned())
 }
@@ -238,6 +256,21 @@ mod tests {
             );
         }
         assert!(text(7.into()).is_err());
+    }
+
+    #[test]
+    fn values_may_be_of_several_lines_and_names_may_not() {
+        let texts = |name: &str, value: &str| {
+            fields(&serde_json::json!({ "envs": { name: value } }).to_string())
+                .texts("envs", 1, 9, 99)
+                .map(|texts| texts.unwrap_or_default().remove(name))
+                .map_err(|refusal| refusal.message)
+        };
+        let key = "-----BEGIN-----\nabc\t\r\n\u{1b}[0m\u{7f}";
+        assert_eq!(texts("KEY", key), Ok(Some(key.to_owned())));
+        assert_eq!(texts("KEY", "a\0b").unwrap_err(), "envs.KEY: must not hold a NUL");
+        assert!(texts("K\nEY", "a").is_err());
+        assert!(texts("KEY", &"a".repeat(100)).is_err());
     }
 
     #[test]
