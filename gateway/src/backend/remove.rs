@@ -18,6 +18,8 @@ const OPEN: OFlags =
 /// Passes over one directory. Nothing writes there any more, so the second finds it empty; more
 /// means that something does.
 const PASSES: usize = 16;
+/// Names that are in memory at once: a directory may have millions.
+const BATCH: usize = 1024;
 
 /// Removes `name` in the directory at `parent`, whatever it is. Nothing there is success. Blocks
 /// on the disk.
@@ -31,12 +33,15 @@ pub(crate) fn remove_tree(parent: &Path, name: &str) -> io::Result<()> {
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
     let prefix = format!(".removing-{:016x}-", u64::from_ne_bytes(nonce));
-    let mut moved = Moved { prefix, count: 0, waiting: Vec::new() };
+    let mut moved = Moved { prefix, count: 0 };
     empty(&top, &top, &mut moved)?;
-    while let Some(next) = moved.waiting.pop() {
+    let mut done = 0;
+    while done < moved.count {
+        let next = moved.name(done);
         let dir = open_dir(&top, &next)?;
         empty(&dir, &top, &mut moved)?;
         unlinkat(&top, &next, AtFlags::REMOVEDIR)?;
+        done += 1;
     }
     unlinkat(&parent, &name, AtFlags::REMOVEDIR)?;
     Ok(())
@@ -46,40 +51,57 @@ struct Moved {
     /// Not to be guessed by the sandbox, so that what bears it was moved here.
     prefix: String,
     count: u64,
-    waiting: Vec<CString>,
+}
+
+impl Moved {
+    fn name(&self, number: u64) -> CString {
+        CString::new(format!("{}{number}", self.prefix)).unwrap_or_default()
+    }
 }
 
 /// Empties `dir`; what is not empty inside it moves to `top`.
 fn empty(dir: &OwnedFd, top: &OwnedFd, moved: &mut Moved) -> io::Result<()> {
     for _ in 0..PASSES {
         let mut found = false;
-        let names: Vec<(CString, FileType)> = Dir::read_from(dir)?
-            .filter_map(|entry| match entry {
-                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => None,
-                Ok(entry) => Some(Ok((entry.file_name().to_owned(), entry.file_type()))),
-                Err(error) => Some(Err(error)),
-            })
-            .collect::<Result<_, _>>()?;
-        for (name, kind) in names {
-            if std::ptr::eq(dir, top) && name.as_bytes().starts_with(moved.prefix.as_bytes()) {
-                continue;
+        let mut entries = Dir::read_from(dir)?;
+        loop {
+            let names = batch(&mut entries)?;
+            if names.is_empty() {
+                break;
             }
-            found = true;
-            if remove_leaf(dir, &name, Some(kind))? {
-                continue;
+            for (name, kind) in names {
+                if std::ptr::eq(dir, top) && name.as_bytes().starts_with(moved.prefix.as_bytes()) {
+                    continue;
+                }
+                found = true;
+                if remove_leaf(dir, &name, Some(kind))? {
+                    continue;
+                }
+                // Moving a directory changes its "..", for which it must be writable.
+                let _ = chmodat(dir, &name, Mode::RWXU, AtFlags::empty());
+                renameat(dir, &name, top, moved.name(moved.count))?;
+                moved.count += 1;
             }
-            // Moving a directory changes its "..", for which it must be writable.
-            let _ = chmodat(dir, &name, Mode::RWXU, AtFlags::empty());
-            let to = CString::new(format!("{}{}", moved.prefix, moved.count)).unwrap_or_default();
-            moved.count += 1;
-            renameat(dir, &name, top, &to)?;
-            moved.waiting.push(to);
         }
         if !found {
             return Ok(());
         }
     }
     Err(io::Error::other("something still writes to a directory that is being removed"))
+}
+
+/// The next names of a directory; none at its end. What is removed meanwhile may shift what
+/// follows, so the end of a pass does not say that nothing is left.
+fn batch(entries: &mut Dir) -> io::Result<Vec<(CString, FileType)>> {
+    let mut names = Vec::new();
+    while names.len() < BATCH {
+        let Some(entry) = entries.next() else { break };
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    Ok(names)
 }
 
 /// Removes what is no directory, or an empty one. False: it is a directory with something in it.
@@ -165,5 +187,28 @@ mod tests {
         drop(dir);
         remove_tree(root.path(), "deeper").expect("removed");
         assert!(!root.path().join("deeper").exists());
+    }
+
+    #[test]
+    fn no_directory_is_too_wide() {
+        let root = tempfile::tempdir().expect("a directory");
+        let top = root.path().join("box");
+        let wide = top.join("wide");
+        std::fs::create_dir_all(&wide).expect("directories");
+        for n in 0..2 * BATCH {
+            std::fs::write(wide.join(format!("file-{n}")), "").expect("a file");
+            if n % 8 == 0 {
+                std::fs::create_dir_all(wide.join(format!("dir-{n}/inner"))).expect("directories");
+            }
+        }
+        let dir = rustix::fs::open(&wide, OPEN, Mode::empty()).expect("opens");
+        let mut entries = Dir::read_from(&dir).expect("reads");
+        let sizes: Vec<usize> =
+            std::iter::from_fn(|| Some(batch(&mut entries).expect("reads").len()))
+                .take_while(|size| *size > 0)
+                .collect();
+        assert_eq!(sizes, [BATCH, BATCH, BATCH / 4]);
+        remove_tree(root.path(), "box").expect("removed");
+        assert!(!top.exists());
     }
 }
