@@ -210,11 +210,8 @@ type Executor = WebSocketStream<crate::backend::Stream>;
 
 async fn dial(registry: &Registry, sandbox: &Sandbox) -> Option<Executor> {
     let stream = registry.backend.connect(&sandbox.id).await.ok()?;
-    let shaking = tokio_tungstenite::client_async_with_config(
-        "ws://sandbox/connect",
-        stream,
-        Some(config()),
-    );
+    let shaking =
+        tokio_tungstenite::client_async_with_config("ws://sandbox/connect", stream, Some(config()));
     Some(shaking.await.ok()?.0)
 }
 

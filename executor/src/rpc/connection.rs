@@ -156,11 +156,7 @@ async fn shake_hands(
 }
 
 /// Reads messages until the peer is done, breaks the rules or goes away.
-async fn read(
-    stream: &mut WebSocketStream<Wire>,
-    link: &Rc<Link>,
-    heard: &Cell<Instant>,
-) -> End {
+async fn read(stream: &mut WebSocketStream<Wire>, link: &Rc<Link>, heard: &Cell<Instant>) -> End {
     while let Some(message) = stream.next().await {
         // Nothing is read while a message waits for its turn: that silence is not the peer's.
         heard.set(Instant::now());

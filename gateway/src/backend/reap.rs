@@ -132,9 +132,11 @@ fn logs_to(pid: u32, log: &Path) -> bool {
     else {
         return false;
     };
-    let flags = info.as_deref().unwrap_or_default().lines().find_map(|line| {
-        u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok()
-    });
+    let flags = info
+        .as_deref()
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
     flags.is_some_and(|flags| flags & ACCESS != 0)
 }
 
