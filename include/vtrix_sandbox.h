@@ -3471,7 +3471,7 @@ vtrix_status vtrix_sandbox_extend_timeout_async(const struct vtrix_sandbox *sand
  * Changes resources or image. The gateway may make the sandbox anew for it; its files stay.
  *
  * \param sandbox borrowed; not NULL.
- * \param options borrowed; not all defaults.
+ * \param options borrowed; NULL is all defaults, which is refused: nothing would change.
  * \param out_error receives an owned error, or NULL; may be NULL.
  */
 vtrix_status vtrix_sandbox_update(const struct vtrix_sandbox *sandbox,
@@ -3482,7 +3482,7 @@ vtrix_status vtrix_sandbox_update(const struct vtrix_sandbox *sandbox,
  * As `vtrix_sandbox_update`, without waiting.
  *
  * \param sandbox borrowed; not NULL.
- * \param options borrowed; not all defaults.
+ * \param options borrowed; NULL is all defaults, which is refused: nothing would change.
  * \param on_done comes once, on a callback thread, maybe before this function returns; not NULL.
  * Not called if this function fails.
  * \param user_data passed to `on_done`; may be NULL.

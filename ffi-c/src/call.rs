@@ -166,3 +166,126 @@ pub(crate) unsafe fn begin_done(
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! A panic of the library's, which no caller can bring about.
+
+    use std::ptr::null_mut;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::error::{vtrix_error_free, vtrix_error_status};
+    use crate::guard::guard_value;
+    use crate::runtime::Engine;
+    use crate::status::VTRIX_STATUS_INTERNAL;
+
+    type Teller = Sender<&'static str>;
+
+    /// Frees an error, which must be that of a panic.
+    fn expect_internal(error: *mut vtrix_error) {
+        // SAFETY: owned by this test.
+        unsafe {
+            assert_eq!(vtrix_error_status(error), VTRIX_STATUS_INTERNAL);
+            vtrix_error_free(error);
+        }
+    }
+
+    unsafe extern "C" fn on_done(user: *mut c_void, error: *mut vtrix_error) {
+        expect_internal(error);
+        // SAFETY: alive until it is dropped.
+        unsafe { &*user.cast::<Teller>() }.send("done").unwrap();
+    }
+
+    unsafe extern "C" fn on_value(user: *mut c_void, value: u64, error: *mut vtrix_error) {
+        assert_eq!(value, 0);
+        // SAFETY: as this function's.
+        unsafe { on_done(user, error) }
+    }
+
+    unsafe extern "C" fn drop_told(user: *mut c_void) {
+        // SAFETY: made by `into_raw`, and dropped once.
+        unsafe { Box::from_raw(user.cast::<Teller>()) }.send("dropped").unwrap();
+    }
+
+    fn bug<T>() -> Fallible<T> {
+        panic!("on purpose")
+    }
+
+    fn panicking<T: Send + 'static>() -> Fallible<Op<T>> {
+        Ok(Op::new(&Engine::current()?, async { bug::<T>() }))
+    }
+
+    #[test]
+    fn a_function_that_waits_gives_an_error() {
+        let mut error = null_mut();
+        // SAFETY: the pointers are good.
+        let status = unsafe { guard(&raw mut error, || panic!("on purpose")) };
+        assert_eq!(status, VTRIX_STATUS_INTERNAL);
+        expect_internal(error);
+        // SAFETY: as above.
+        let status = unsafe { complete(&raw mut error, || panic!("before the call")) };
+        assert_eq!(status, VTRIX_STATUS_INTERNAL);
+        expect_internal(error);
+        // SAFETY: as above.
+        let status = unsafe { complete(&raw mut error, panicking) };
+        assert_eq!(status, VTRIX_STATUS_INTERNAL);
+        expect_internal(error);
+        let mut value = 7_u64;
+        // SAFETY: as above.
+        let status = unsafe { produce("out", &raw mut value, &raw mut error, panicking::<u64>) };
+        assert_eq!((status, value), (VTRIX_STATUS_INTERNAL, 0));
+        expect_internal(error);
+        // SAFETY: nobody wants the error.
+        let status = unsafe { complete(null_mut(), panicking) };
+        assert_eq!(status, VTRIX_STATUS_INTERNAL);
+    }
+
+    #[test]
+    fn a_value_is_the_one_that_is_named_for_it() {
+        assert_eq!(guard_value(-1, || panic!("on purpose")), -1);
+    }
+
+    #[test]
+    fn a_function_that_does_not_wait_announces_an_error_once() {
+        for gives_a_value in [false, true] {
+            let (teller, heard) = channel();
+            let user_data = Box::into_raw(Box::<Teller>::new(teller)).cast();
+            let mut error = null_mut();
+            let out_error = &raw mut error;
+            let (drop, out_task) = (Some(drop_told as unsafe extern "C" fn(_)), null_mut());
+            // SAFETY: the pointers are good, and `user_data` lives until it is dropped.
+            let status = unsafe {
+                if gives_a_value {
+                    let on_done: Option<unsafe extern "C" fn(*mut c_void, u64, *mut vtrix_error)> =
+                        Some(on_value);
+                    begin(Told { on_done, user_data, drop, out_task, out_error }, panicking::<u64>)
+                } else {
+                    let on_done: vtrix_done_fn = Some(on_done);
+                    begin_done(Told { on_done, user_data, drop, out_task, out_error }, panicking)
+                }
+            };
+            assert_eq!((status, error), (crate::status::VTRIX_STATUS_OK, null_mut()));
+            assert_eq!(heard.iter().collect::<Vec<_>>(), ["done", "dropped"]);
+        }
+    }
+
+    #[test]
+    fn a_function_that_could_not_begin_lets_go_and_announces_nothing() {
+        let (teller, heard) = channel();
+        let user_data = Box::into_raw(Box::<Teller>::new(teller)).cast();
+        let mut error = null_mut();
+        let told = Told {
+            on_done: Some(on_done as unsafe extern "C" fn(_, _)),
+            user_data,
+            drop: Some(drop_told as unsafe extern "C" fn(_)),
+            out_task: null_mut(),
+            out_error: &raw mut error,
+        };
+        // SAFETY: the pointers are good, and `user_data` lives until it is dropped.
+        let status = unsafe { begin_done(told, || panic!("before the call")) };
+        assert_eq!(status, VTRIX_STATUS_INTERNAL);
+        expect_internal(error);
+        assert_eq!(heard.iter().collect::<Vec<_>>(), ["dropped"]);
+    }
+}

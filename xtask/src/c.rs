@@ -16,12 +16,14 @@ use crate::examples::Served;
 use crate::header::{declared, scratch, symbols};
 use crate::install::install;
 use crate::steps::{Count, Progress, cargo, quiet};
-use crate::{header, root};
+use crate::{header, nulls, root};
 
 /// Programs under `tests/c`. A child of fork leaks by design what was its parent's, so valgrind has
 /// no part in that one.
 const TESTS: &[(&str, bool)] =
     &[("misuse", true), ("basic", true), ("callbacks", true), ("faults", true), ("fork", false)];
+/// The one that is written from the header.
+const NULLS: &str = "nulls";
 /// Ways to run a program, the slowest first.
 const WAYS: &[Way] = &[
     Way {
@@ -155,7 +157,13 @@ fn packaging(prefix: &Path) -> Result<(), String> {
 
 /// Every program in every way, several at the same time.
 fn tests(prefix: &Path) -> Result<Count, (Count, String)> {
-    let directory = scratch("c/tests").map_err(|problem| (Count::default(), problem))?;
+    let none = |problem| (Count::default(), problem);
+    let directory = scratch("c/tests").map_err(none)?;
+    let header = prefix.join("include/vtrix_sandbox.h");
+    let header = fs::read_to_string(header).map_err(|error| none(error.to_string()))?;
+    let program = nulls::program(&header).map_err(none)?;
+    fs::write(directory.join(format!("{NULLS}.c")), program)
+        .map_err(|error| none(error.to_string()))?;
     let runs: Vec<_> = WAYS
         .iter()
         .flat_map(|way| TESTS.iter().map(move |(name, valgrind)| (way, *name, *valgrind)))
@@ -181,9 +189,13 @@ fn tests(prefix: &Path) -> Result<Count, (Count, String)> {
 }
 
 fn test_program(prefix: &Path, directory: &Path, name: &str, way: &Way) -> Result<(), String> {
-    let source = root().join("tests/c").join(format!("{name}.c"));
+    let tests = root().join("tests/c");
+    let place = if name == NULLS { directory } else { &tests };
+    let source = place.join(format!("{name}.c"));
     let binary = directory.join(format!("{name}-{}", way.name));
-    compile(prefix, &source, &binary, way.flags)?;
+    let support = format!("-I{}", tests.display());
+    let flags: Vec<&str> = way.flags.iter().copied().chain([support.as_str()]).collect();
+    compile(prefix, &source, &binary, &flags)?;
     let mut words = way.wrapper.iter().map(OsStr::new).chain([binary.as_os_str()]);
     let mut command = Command::new(words.next().expect("there is a program"));
     command.args(words);

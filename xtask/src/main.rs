@@ -14,6 +14,7 @@ mod install;
 mod kotlin;
 mod limits;
 mod mobile;
+mod nulls;
 mod packages;
 mod plan;
 mod python;
