@@ -19,6 +19,8 @@ pub const CONTROL_HEADER: &str = "x-vtrix-control";
 pub const CONTROL_ENV: &str = "control.env";
 /// Control method: how the sandbox is doing. Result [`Activity`].
 pub const CONTROL_ACTIVITY: &str = "control.activity";
+/// Control method: take no more calls of clients; what runs goes on. A shutdown is to follow.
+pub const CONTROL_REFUSE: &str = "control.refuse";
 /// Control method: end every command (TERM, a grace, KILL), answer, exit.
 pub const CONTROL_SHUTDOWN: &str = "control.shutdown";
 

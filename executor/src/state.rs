@@ -97,12 +97,12 @@ impl Sandbox {
         Some(Connected { sandbox: Rc::clone(self), control })
     }
 
-    /// From now on no call is taken.
+    /// From now on no call of a client is taken.
     pub(crate) fn refuse_calls(&self) {
         self.refusing.set(true);
     }
 
-    /// Whether no call is taken any more.
+    /// Whether no call of a client is taken any more.
     pub(crate) fn is_refusing(&self) -> bool {
         self.refusing.get()
     }

@@ -85,6 +85,23 @@ async fn no_call_is_taken_while_the_sandbox_stops() {
 }
 
 #[tokio::test]
+async fn calls_are_refused_before_anything_ends() {
+    let agent = Agent::start();
+    let mut client = agent.connect().await;
+    let mut control = agent.control().await;
+    assert_eq!(client.call("control.refuse", Value::Null).await.code(), -32601);
+    let stays = json!({"command": "exec sleep 1000", "detached": true});
+    let stays = client.call("exec", stays).await.result()["pid"].as_i64().unwrap();
+    control.call("control.refuse", Value::Null).await.result();
+    assert_eq!(client.exec("true").await.code(), -32009);
+    assert_eq!(client.call("stat", json!({"path": "/"})).await.code(), -32009);
+    assert!(is_alive(stays));
+    control.call("control.activity", Value::Null).await.result();
+    control.call("control.shutdown", Value::Null).await.result();
+    assert!(!is_alive(stays));
+}
+
+#[tokio::test]
 async fn the_end_of_the_sandbox_is_no_end_of_a_command() {
     for (plain, code) in [(false, -32009), (true, -32000)] {
         let agent = Agent::with(|config| {

@@ -13,7 +13,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use vtrix_executor::contract::{Activity, CONTROL_ACTIVITY, CONTROL_HEADER, CONTROL_SHUTDOWN};
+use vtrix_executor::contract::{
+    Activity, CONTROL_ACTIVITY, CONTROL_HEADER, CONTROL_REFUSE, CONTROL_SHUTDOWN,
+};
 use vtrix_protocol::limits::FOREIGN_MESSAGE;
 use vtrix_protocol::rpc::{Incoming, Request};
 
@@ -104,6 +106,12 @@ impl Control {
             .call(CONTROL_ACTIVITY, &Value::Object(serde_json::Map::default()), ACTIVITY)
             .await?;
         serde_json::from_value(value).map_err(|error| ControlError::Refused(error.to_string()))
+    }
+
+    /// Asks the executor to take no more calls of clients.
+    pub(crate) async fn refuse(&mut self, patience: Duration) -> Result<(), ControlError> {
+        let params = Value::Object(serde_json::Map::default());
+        self.call(CONTROL_REFUSE, &params, patience).await.map(drop)
     }
 
     /// Asks the executor to end every command and itself. It ends this connection with that, which

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use vtrix_protocol::control::{Info, ListRequest, ListResponse, Pagination, Payload, Spec};
 
+use crate::control::Control;
 use crate::lifecycle::{Event, Status};
 use crate::record::{Record, Timestamp, image_of};
 use crate::refusal::Refusal;
@@ -22,6 +23,9 @@ const DEFAULT_LIMIT: u64 = 50;
 const MAX_LIMIT: u64 = 1000;
 /// How long a delete waits for the removal before it answers; the sandbox is gone either way.
 const DELETE_WAIT: Duration = Duration::from_secs(30);
+/// How long a stop waits for the executor to take no more calls. It is a message and its answer;
+/// without them a call may still come through, and is told of the stop when it is over.
+const REFUSAL_WAIT: Duration = Duration::from_millis(500);
 /// Random bits in a name: enough that none is ever guessed or met twice.
 const ID_BYTES: usize = 10;
 
@@ -115,6 +119,7 @@ impl Registry {
 
     pub(crate) async fn stop(self: &Arc<Self>, sandbox: &Arc<Sandbox>) -> Result<(), Refusal> {
         self.advance(sandbox, Event::Stop, |_| Ok(())).await?;
+        self.refuse_calls(sandbox).await;
         self.spawn_stop(sandbox);
         Ok(())
     }
@@ -135,8 +140,19 @@ impl Registry {
             Ok(())
         })
         .await?;
+        self.refuse_calls(sandbox).await;
         self.spawn_start(sandbox, None);
         Ok(())
+    }
+
+    /// No call that comes once the stop is accepted shall run.
+    async fn refuse_calls(&self, sandbox: &Sandbox) {
+        let asking = async {
+            let Ok(stream) = self.backend.connect(&sandbox.id).await else { return };
+            let Ok(mut control) = Control::open(stream).await else { return };
+            let _ = control.refuse(REFUSAL_WAIT).await;
+        };
+        let _ = tokio::time::timeout(REFUSAL_WAIT, asking).await;
     }
 
     /// Moves the end of `sandbox` by `by`.
@@ -176,6 +192,7 @@ impl Registry {
             Ok(())
         })
         .await?;
+        self.refuse_calls(sandbox).await;
         self.spawn_start(sandbox, None);
         Ok(())
     }

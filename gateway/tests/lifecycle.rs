@@ -38,6 +38,36 @@ async fn files_survive_a_stop_and_processes_do_not() {
 }
 
 #[tokio::test]
+async fn no_call_runs_once_a_stop_is_accepted() {
+    let grace = std::time::Duration::from_mins(1);
+    let (gateway, api) = embedded_with(|builder| builder.kill_grace(grace)).await;
+    let id = api.active(json!({"user_id": "u"})).await;
+    let mut socket = api.connect(&id).await;
+    for action in ["restart", "stop"] {
+        // Keeps the old executor until the call is answered.
+        let command = "trap 'while [ ! -e go ]; do sleep 0.01; done; exit 0' TERM; echo up; \
+                       while :; do sleep 0.01; done";
+        let last = socket.begin("exec", json!({"command": command})).await;
+        while socket.frame().await.expect("a frame")["method"] != "exec.stdout" {}
+        api.act(&id, action).await.data();
+        let answer = socket.call("exec", json!({"command": "touch ran"})).await;
+        assert_eq!(answer["error"]["code"], -32009, "{answer}");
+        let workspace = gateway.data_dir().join("sandboxes").join(&id).join("fs/workspace");
+        std::fs::write(workspace.join("go"), "").expect("writes");
+        assert_eq!(socket.answer(last).await["error"]["code"], -32009);
+        assert_eq!(socket.end().await, 1001);
+        assert!(!workspace.join("ran").exists());
+        if action == "restart" {
+            api.until(&id, "active").await;
+            socket = api.connect(&id).await;
+            socket.run("rm go").await;
+        }
+    }
+    api.until(&id, "stopped").await;
+    gateway.shutdown().await.expect("ends");
+}
+
+#[tokio::test]
 async fn restart_and_update_keep_the_files_and_change_what_they_should() {
     let (gateway, api) = embedded_with(|builder| builder.image("other", "/")).await;
     let id = api.active(json!({"user_id": "u"})).await;

@@ -35,6 +35,12 @@ pub(super) async fn activity(call: &Call) -> Result<(), Failure> {
     .await
 }
 
+/// Takes no more calls of clients.
+pub(super) async fn refuse(call: &Call) -> Result<(), Failure> {
+    call.sandbox().refuse_calls();
+    call.answer(serde_json::Map::new()).await
+}
+
 /// Ends every process of the sandbox: TERM, a grace, KILL. Then answers, and the agent ends.
 pub(super) async fn shutdown(call: &Call) -> Result<(), Failure> {
     let sandbox = call.sandbox();

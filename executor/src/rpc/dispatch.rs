@@ -166,7 +166,7 @@ impl Link {
     }
 
     fn admit(&self, id: &RawValue) -> Result<(), RpcError> {
-        if self.sandbox.is_refusing() {
+        if self.sandbox.is_refusing() && !self.control {
             return Err(RpcError::stopping());
         }
         let open = self.open.borrow();
@@ -244,6 +244,7 @@ async fn call_method(call: &Call, method: &str, body: Body) -> Result<(), Failur
         files_wire::READ_STREAM => files::read_stream(call, &body).await,
         contract::CONTROL_ENV if call.link.control => control::env(call, &body).await,
         contract::CONTROL_ACTIVITY if call.link.control => control::activity(call).await,
+        contract::CONTROL_REFUSE if call.link.control => control::refuse(call).await,
         contract::CONTROL_SHUTDOWN if call.link.control => control::shutdown(call).await,
         _ => Err(RpcError::new(codes::METHOD_NOT_FOUND, "no method of that name").into()),
     }
