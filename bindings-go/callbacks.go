@@ -28,18 +28,27 @@ type flight struct {
 	write   func(Event) error
 	show    func(Progress) error
 	dispose func(unsafe.Pointer)
-	asks    chan func() error
-	answers chan bool
+	asks    chan ask
 	over    chan struct{}
 	failed  error
 }
+
+// ask is something to be done on the caller's goroutine; answer may be nil.
+type ask struct {
+	what   func() error
+	answer chan<- error
+}
+
+// ahead is how many events of a call may wait for its caller's functions: enough that the wire
+// goes on while they are at work, and 1 MiB at most.
+const ahead = 16
 
 func newFlight() *flight { return &flight{done: make(chan struct{})} }
 
 // watched is a flight whose caller is asked in between.
 func watched() *flight {
 	f := newFlight()
-	f.asks, f.answers, f.over = make(chan func() error), make(chan bool), make(chan struct{})
+	f.asks, f.over = make(chan ask, ahead), make(chan struct{})
 	return f
 }
 
@@ -67,29 +76,33 @@ func (f *flight) fly(ctx context.Context, begin beginning) error {
 	}
 	f.await(ctx, task)
 	switch {
-	case f.err == nil:
-		return nil
 	case f.failed != nil:
+		f.drop()
 		return &Error{Kind: ErrCallback, Message: f.failed.Error(), err: f.failed}
-	case ctx.Err() != nil && isCancelled(f.err):
+	case f.err != nil && ctx.Err() != nil && isCancelled(f.err):
 		return ctx.Err()
 	}
 	return f.err
 }
 
+// drop lets go of a result that nobody gets.
+func (f *flight) drop() {
+	if f.value != nil && f.dispose != nil {
+		f.dispose(f.value)
+		f.value = nil
+	}
+}
+
 func (f *flight) await(ctx context.Context, task *C.vtrix_task) {
+	unwound := true
 	if f.over != nil {
 		defer func() {
-			// Still under way only if the caller's function panicked, or ended its goroutine.
 			close(f.over)
-			select {
-			case <-f.done:
-			default:
+			if unwound {
+				// The caller's function panicked, or ended its goroutine.
 				C.vtrix_task_cancel(task)
 				<-f.done
-				if f.value != nil && f.dispose != nil {
-					f.dispose(f.value)
-				}
+				f.drop()
 			}
 		}()
 	}
@@ -97,29 +110,52 @@ func (f *flight) await(ctx context.Context, task *C.vtrix_task) {
 	for {
 		select {
 		case <-f.done:
+			// Told after the last event, some of which may still wait.
+			for len(f.asks) > 0 {
+				f.serve(<-f.asks, task)
+			}
+			unwound = false
 			return
 		case <-cancelled:
 			C.vtrix_task_cancel(task)
 			cancelled = nil
 		case ask := <-f.asks:
-			if err := ask(); err != nil && f.failed == nil {
-				f.failed = err
-			}
-			f.answers <- f.failed == nil
+			f.serve(ask, task)
 		}
 	}
 }
 
-// ask has something done on the caller's goroutine, and says whether to go on.
-func (f *flight) ask(what func() error) C.int32_t {
+// serve calls a function of the caller's, unless one failed before.
+func (f *flight) serve(ask ask, task *C.vtrix_task) {
+	if f.failed == nil {
+		if f.failed = ask.what(); f.failed != nil {
+			C.vtrix_task_cancel(task)
+		}
+	}
+	if ask.answer != nil {
+		ask.answer <- f.failed
+	}
+}
+
+// ask has something done on the caller's goroutine, in order, and goes on meanwhile.
+func (f *flight) ask(what func() error, answer chan<- error) C.int32_t {
 	select {
-	case f.asks <- what:
+	case f.asks <- ask{what, answer}:
+		return C.VTRIX_CONTINUE
 	case <-f.over:
 		return C.VTRIX_STOP
 	}
+}
+
+// consult has something done on the caller's goroutine before anything else happens.
+func (f *flight) consult(what func() error) C.int32_t {
+	answer := make(chan error, 1)
+	if f.ask(what, answer) == C.VTRIX_STOP {
+		return C.VTRIX_STOP
+	}
 	select {
-	case proceed := <-f.answers:
-		if proceed {
+	case err := <-answer:
+		if err == nil {
 			return C.VTRIX_CONTINUE
 		}
 	case <-f.over:
@@ -154,12 +190,12 @@ func vtrixGoEvent(call C.uintptr_t, lent *C.vtrix_event) C.int32_t {
 		return C.VTRIX_CONTINUE
 	}
 	seen := newEvent(lent)
-	return f.ask(func() error { return f.write(seen) })
+	return f.ask(func() error { return f.write(seen) }, nil)
 }
 
 //export vtrixGoProgress
 func vtrixGoProgress(call C.uintptr_t, path C.vtrix_str, transferred, total C.uint64_t) C.int32_t {
 	f := flightOf(call)
 	seen := Progress{Path: text(path), Transferred: int64(transferred), Total: offsetOf(total)}
-	return f.ask(func() error { return f.show(seen) })
+	return f.consult(func() error { return f.show(seen) })
 }
