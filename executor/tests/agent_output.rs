@@ -96,8 +96,9 @@ async fn characters_are_never_split() {
 async fn a_background_process_that_holds_the_pipes_lives_on() {
     let agent = Agent::start();
     let mut client = agent.connect().await;
-    client.exec("mkfifo gate").await.result();
-    let command = "(read line < gate; echo late; echo alive > proof; read line < gate) & \
+    // Each opened once by each side: who opens one again may meet the other's last time there.
+    client.exec("mkfifo gate door").await.result();
+    let command = "(read line < gate; echo late; echo alive > proof; read line < door) & \
                    echo $! now";
     let answer = client.exec(command).await;
     assert_eq!(answer.result()["output_incomplete"], true);
@@ -112,7 +113,7 @@ async fn a_background_process_that_holds_the_pipes_lives_on() {
     let logs = client.call("exec_logs", json!({"cmd_id": answer.result()["cmd_id"]})).await;
     assert_eq!(logs.stdout(), stdout);
     assert_eq!(logs.result()["output_incomplete"], true);
-    client.exec("echo go > gate").await.result();
+    client.exec("echo go > door").await.result();
     eventually("its end", || !is_alive(pid)).await;
 }
 
