@@ -50,7 +50,7 @@ type Options struct {
 	StreamBuffer uint64
 	// MaxInFlight is how many calls may be open at once on one sandbox; 4,096.
 	MaxInFlight uint64
-	// MaxConnections to one sandbox at once; 16 at least 2.
+	// MaxConnections to one sandbox at once; 256, at least 2.
 	MaxConnections uint64
 	// MaxMessage is the largest message accepted, in bytes; 64 MiB, at least 1 MiB.
 	MaxMessage uint64
