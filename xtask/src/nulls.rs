@@ -192,12 +192,14 @@ fn right(parameter: &Parameter, locals: &mut String) -> String {
         kind if kind.ends_with("_fn") => format!("({kind})never"),
         "void *" => "&drops".into(),
         _ if name.starts_with("out_") => {
-            let local = if name == "out_error" { "error" } else { name };
+            if name == "out_error" {
+                return "&error".into();
+            }
             let pointee = kind.trim_end_matches('*').trim();
             let stars = kind.matches('*').count() - 1;
             let zero = if stars == 0 { "0" } else { "NULL" };
-            let _ = writeln!(locals, "        {pointee} {}{local} = {zero};", "*".repeat(stars));
-            format!("&{local}")
+            let _ = writeln!(locals, "        {pointee} {}{name} = {zero};", "*".repeat(stars));
+            format!("&{name}")
         }
         _ if handles.iter().any(|handle| kind.ends_with(&format!("struct vtrix_{handle} *"))) => {
             name.clone()
