@@ -140,7 +140,8 @@ impl ClientBuilder {
 
     /// Connections to one sandbox at once: 256 unless said otherwise, at least 2. Calls share one;
     /// a stream has one of its own while it is open, so that a slow reader holds up nothing else.
-    /// A stream past this number fails with [`ErrorKind::Busy`](crate::ErrorKind::Busy).
+    /// A stream past this number waits for another to end, for `call_timeout` at most, and then
+    /// fails with [`ErrorKind::Busy`](crate::ErrorKind::Busy).
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self

@@ -6,8 +6,9 @@
 //! that is stuck behind the stream it does not read. A call takes a connection that carries no
 //! stream; a stream takes one that carries nothing at all, and keeps it to itself. One connection
 //! serves a program that does one thing after the other; more are dialled only while streams are
-//! open beside something else. One of `max_connections` stays free for calls: a stream past that
-//! is refused at once, since it could only wait for the reader of another.
+//! open beside something else. One of `max_connections` stays free for calls. A stream past that
+//! waits for another to end, as long as a call may take, and then fails: the end it waits for may be
+//! in the hands of its own program.
 //!
 //! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again;
 //! what was never written is, once. The next call dials afresh.
@@ -22,7 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use vtrix_protocol::{limits, rpc};
 
 use super::driver::{self, Order, Shared, Submission, closed};
@@ -49,6 +51,8 @@ struct Inner {
     closed: AtomicBool,
     in_flight: Arc<Semaphore>,
     unwritten: Arc<Semaphore>,
+    /// Told when a stream gives its connection back.
+    freed: Notify,
     connections: Mutex<Connections>,
 }
 
@@ -86,6 +90,7 @@ impl Link {
             closed: AtomicBool::new(false),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             unwritten: Arc::new(Semaphore::new(UNWRITTEN_KIB)),
+            freed: Notify::new(),
             connections: Mutex::default(),
             config,
         }))
@@ -189,6 +194,7 @@ impl Link {
         self.0.closed.store(true, Ordering::Release);
         self.0.in_flight.close();
         self.0.unwritten.close();
+        self.0.freed.notify_waiters();
         let connections = std::mem::take(&mut *self.connections());
         for connection in connections.list {
             // A driver that is gone has ended its calls itself.
@@ -208,17 +214,30 @@ impl Link {
 
     async fn lease(&self, stream: bool) -> Result<Lease> {
         let in_flight = self.0.in_flight.clone().acquire_owned().await.map_err(|_| closed())?;
+        let patience = Instant::now() + self.0.config.call_timeout;
         loop {
-            let dialling = {
+            // Made before the look, so that nothing that happens after it is missed.
+            let freed = self.0.freed.notified();
+            let picked = {
                 let mut connections = self.connections();
                 if self.is_closed() {
                     return Err(closed());
                 }
-                if let Some(handle) = connections.pick(stream, self.0.config.max_connections)? {
-                    let link = self.clone();
-                    return Ok(Lease { link, handle, stream, _in_flight: in_flight });
+                match connections.pick(stream, self.0.config.max_connections) {
+                    Ok(Some(handle)) => {
+                        let link = self.clone();
+                        return Ok(Lease { link, handle, stream, _in_flight: in_flight });
+                    }
+                    Ok(None) => Ok(connections.dialling.get_or_insert_with(|| self.dial()).clone()),
+                    Err(busy) => Err(busy),
                 }
-                connections.dialling.get_or_insert_with(|| self.dial()).clone()
+            };
+            let dialling = match picked {
+                Ok(dialling) => dialling,
+                Err(busy) => {
+                    timeout_at(patience, freed).await.map_err(|_| busy)?;
+                    continue;
+                }
             };
             let dialled = dialling.clone().await;
             // Whoever comes first clears the way for the next dial.
@@ -345,12 +364,20 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        drop(self.give_back());
+        if self.stream {
+            self.link.0.freed.notify_one();
+        }
+    }
+}
+
+impl Lease {
+    /// Gives the place back, and returns the connection where it is one too many.
+    fn give_back(&self) -> Option<Connection> {
         let mut connections = self.link.connections();
-        let Some(at) = connections.list.iter().position(|c| Arc::ptr_eq(&c.handle, &self.handle))
-        else {
-            return;
-        };
-        let connection = &mut connections.list[at];
+        let list = &mut connections.list;
+        let at = list.iter().position(|c| Arc::ptr_eq(&c.handle, &self.handle))?;
+        let connection = &mut list[at];
         if self.stream {
             connection.streams -= 1;
         } else {
@@ -358,11 +385,8 @@ impl Drop for Lease {
         }
         // One idle connection for calls and one for the next stream are worth keeping.
         let idle = |c: &Connection| c.streams == 0 && c.calls == 0;
-        if idle(connection) && connections.list.iter().filter(|c| idle(c)).count() > 2 {
-            let surplus = connections.list.swap_remove(at);
-            drop(connections);
-            drop(surplus);
-        }
+        let surplus = idle(&list[at]) && list.iter().filter(|c| idle(c)).count() > 2;
+        surplus.then(|| list.swap_remove(at))
     }
 }
 
