@@ -284,7 +284,7 @@ impl Observer {
     }
 
     /// Appends the escaped text of the next bytes of one stream, at most `max`, and tells what it
-    /// stands for: nothing where a character is not complete yet. `None` says that no more is there yet.
+    /// stands for: nothing where a character is not complete yet. `None`: no more is there yet.
     pub(crate) fn read(&mut self, max: usize, out: &mut String) -> Option<Piece> {
         let mut state = self.command.state.borrow_mut();
         let before = self.cursor;
