@@ -60,7 +60,7 @@ const (
 	ErrUnavailable Kind = "unavailable"
 	// ErrNotFound: no such sandbox, or it was deleted.
 	ErrNotFound Kind = "not_found"
-	// ErrConflict: the sandbox is not in a status that allows this.
+	// ErrConflict: the sandbox, as it is, does not allow this.
 	ErrConflict Kind = "conflict"
 	// ErrNotActive: the sandbox is not active: stopped, failed, or on its way out.
 	ErrNotActive Kind = "not_active"

@@ -1324,7 +1324,7 @@ typedef void (*vtrix_saved_list_fn)(void *user_data,
 #define VTRIX_STATUS_NOT_FOUND 401
 
 /**
- * The sandbox is not in a status that allows this.
+ * The sandbox, as it is, does not allow this.
  */
 #define VTRIX_STATUS_CONFLICT 402
 

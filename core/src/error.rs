@@ -101,7 +101,7 @@ kinds! {
     Unavailable, "unavailable", 306, true, [];
     /// No such sandbox, or it was deleted.
     NotFound, "not_found", 401, false, [-32010];
-    /// The sandbox is not in a status that allows this.
+    /// The sandbox, as it is, does not allow this.
     Conflict, "conflict", 402, false, [];
     /// The sandbox is not active: stopped, failed, or on its way out.
     NotActive, "not_active", 403, false, [-32009];

@@ -142,7 +142,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] for port 0, [`ErrorKind::Unavailable`] where the gateway
+    /// [`ErrorKind::InvalidArgument`] for port 0, [`ErrorKind::Conflict`] where the gateway
     /// told no address for ports.
     pub fn domain(&self, port: u16) -> Result<String> {
         preview_url(&self.cached(), port).map_err(|error| error.called("domain"))
@@ -234,7 +234,7 @@ fn preview_url(info: &SandboxInfo, port: u16) -> Result<String> {
     if !info.preview_url.is_empty() {
         return Ok(info.preview_url.clone());
     }
-    Err(Error::new(ErrorKind::Unavailable, "the gateway told no address for this sandbox's ports"))
+    Err(Error::new(ErrorKind::Conflict, "the gateway told no address for this sandbox's ports"))
 }
 
 #[cfg(test)]
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(preview_url(&info, 3000).unwrap(), "http://3000-h.example:8080");
         assert_eq!(preview_url(&info, 0).unwrap_err().kind(), ErrorKind::InvalidArgument);
         let error = preview_url(&SandboxInfo::default(), 1).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(error.kind(), ErrorKind::Conflict);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub const VTRIX_STATUS_PROTOCOL: vtrix_status = 305;
 pub const VTRIX_STATUS_UNAVAILABLE: vtrix_status = 306;
 /// No such sandbox, or it was deleted.
 pub const VTRIX_STATUS_NOT_FOUND: vtrix_status = 401;
-/// The sandbox is not in a status that allows this.
+/// The sandbox, as it is, does not allow this.
 pub const VTRIX_STATUS_CONFLICT: vtrix_status = 402;
 /// The sandbox is not active: stopped, failed, or on its way out.
 pub const VTRIX_STATUS_NOT_ACTIVE: vtrix_status = 403;

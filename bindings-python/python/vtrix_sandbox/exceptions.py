@@ -227,7 +227,7 @@ class NotFoundError(SandboxError, LookupError):
 
 
 class ConflictError(SandboxError):
-    """The sandbox is not in a status that allows this."""
+    """The sandbox, as it is, does not allow this."""
 
     kind = "conflict"
 

@@ -97,7 +97,7 @@ class Sandbox:
         """Return the URL at which a port of the sandbox is reached from outside. No I/O.
 
         Raises:
-            UnavailableError: The gateway told no address for ports.
+            ConflictError: The gateway told no address for ports.
         """
         return self._native.domain(port)
 

@@ -45,7 +45,7 @@ extension SandboxError {
         public static let unavailable = Kind(rawValue: "unavailable")
         /// No such sandbox, or it was deleted.
         public static let notFound = Kind(rawValue: "not_found")
-        /// The sandbox is not in a status that allows this.
+        /// The sandbox, as it is, does not allow this.
         public static let conflict = Kind(rawValue: "conflict")
         /// The sandbox is not active: stopped, failed, or on its way out.
         public static let notActive = Kind(rawValue: "not_active")

@@ -56,7 +56,7 @@ public enum class ErrorKind(public val wireName: String) {
     /** No such sandbox, or it was deleted. */
     NOT_FOUND("not_found"),
 
-    /** The sandbox is not in a status that allows this. */
+    /** The sandbox, as it is, does not allow this. */
     CONFLICT("conflict"),
 
     /** The sandbox is not active: stopped, failed, or on its way out. */

@@ -104,7 +104,7 @@ public abstract class SandboxException internal constructor(
     /** No such sandbox, or it was deleted. */
     public class NotFound internal constructor(facts: Facts) : SandboxException(ErrorKind.NOT_FOUND, facts)
 
-    /** The sandbox is not in a status that allows this. */
+    /** The sandbox, as it is, does not allow this. */
     public class Conflict internal constructor(facts: Facts) : SandboxException(ErrorKind.CONFLICT, facts)
 
     /** The sandbox is not active: stopped, failed, or on its way out. */
