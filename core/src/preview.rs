@@ -68,7 +68,7 @@ impl ResumeHandle {
     }
 }
 
-/// What happens to a sandbox's connection.
+/// What happens to a sandbox's connection: what [`crate::ConnectionEvent`] will grow into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
@@ -78,6 +78,8 @@ pub enum ConnectionEvent {
         /// Both ends have the extension.
         extension: bool,
     },
+    /// There is none because none is needed.
+    Idle,
     /// The connection is gone; open streams wait, and one is being made anew.
     #[non_exhaustive]
     Lost {
@@ -181,6 +183,6 @@ pub trait SessionSandbox {
         options: WriteStreamOptions,
     ) -> impl Future<Output = Result<Self::WriteStream>> + Send;
 
-    /// Tells what happens to the connection, from now on.
+    /// Tells whether there is a connection, now and from now on.
     fn connection_events(&self) -> Self::ConnectionEvents;
 }

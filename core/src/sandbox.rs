@@ -14,6 +14,7 @@ use vtrix_protocol::exec;
 
 use crate::client::{Client, until_closed};
 use crate::command::Command;
+use crate::connection::ConnectionEvents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::outcome::Signal;
@@ -204,6 +205,26 @@ impl Sandbox {
             self.link().call::<_, IgnoredAny>(exec::KILL, &params, None).await
         };
         work.await.map(drop).map_err(|error: Error| error.called("kill"))
+    }
+
+    /// Tells whether there is a connection to the sandbox: what holds now, then each change. Any
+    /// number of readers may ask, each at its own pace. No IO; a closed handle answers
+    /// [`Closed`](crate::ConnectionEvent::Closed).
+    ///
+    /// ```no_run
+    /// # async fn example(sandbox: vtrix_sandbox::Sandbox) {
+    /// use vtrix_sandbox::ConnectionEvent;
+    ///
+    /// let mut events = sandbox.connection_events();
+    /// while let Some(event) = events.next().await {
+    ///     if let ConnectionEvent::Lost { reason, .. } = event {
+    ///         eprintln!("offline: {reason}");
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn connection_events(&self) -> ConnectionEvents {
+        self.link().connection_events()
     }
 
     /// Closes this handle in all its clones: calls in progress and all later ones fail with

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use vtrix_sandbox::{
-    Client, ClientBuilder, CollectedOutput, Command, CommandFinished, CreateOptions, Download,
-    DownloadFiles, Error, ErrorKind, ExecEvent, ExecStream, FileStream, LogStream, Outcome,
-    Progress, Run, Sandbox, SandboxInfo, Signal, StopOptions, Upload, WriteFile, quote,
+    Client, ClientBuilder, CollectedOutput, Command, CommandFinished, ConnectionEvents,
+    CreateOptions, Download, DownloadFiles, Error, ErrorKind, ExecEvent, ExecStream, FileStream,
+    LogStream, Outcome, Progress, Run, Sandbox, SandboxInfo, Signal, StopOptions, Upload,
+    WriteFile, quote,
 };
 
 fn send_sync<T: Send + Sync>() {}
@@ -28,6 +29,7 @@ fn handles_and_values_go_to_any_thread() {
     send_sync::<Error>();
     send::<Run>();
     send::<ExecStream>();
+    send::<ConnectionEvents>();
     send::<LogStream>();
     send::<FileStream>();
     send::<Upload>();

@@ -31,6 +31,7 @@ use super::session::{Frame, Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
 use super::socket::{Pulse, Socket};
 use crate::config::Config;
+use crate::connection::Live;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a closing connection may take to say goodbye and to kill what nobody waits for any
@@ -153,6 +154,7 @@ pub(super) async fn drive(
     orders: mpsc::UnboundedReceiver<Order>,
     shared: Arc<Shared>,
     config: Arc<Config>,
+    live: Live,
 ) {
     let pulse = socket.get_ref().pulse();
     let (socket, reader) = socket.split();
@@ -179,6 +181,7 @@ pub(super) async fn drive(
     driver.shared.usable.store(false, Ordering::Release);
     match end {
         Ok(()) => {
+            live.released();
             // The farewell is a courtesy; a peer that does not take it loses nothing.
             let goodbye = driver.writer.socket.close();
             drop(tokio::time::timeout(FAREWELL, goodbye).await);
@@ -186,6 +189,8 @@ pub(super) async fn drive(
         }
         Err(error) => {
             tracing::debug!(%error, open = driver.session.len(), "connection lost");
+            // Before the calls fail, so that whoever sees one fail finds it told.
+            live.lost(&error);
             driver.fail(&error);
         }
     }

@@ -33,6 +33,7 @@ use super::session::Frame;
 use super::sink::{Collected, Collector, Sink};
 use super::socket::Dialer;
 use crate::config::Config;
+use crate::connection::{ConnectionEvents, Connectivity};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Requests that wait to be written, over all connections of a link, in KiB: one request of the
@@ -53,6 +54,7 @@ struct Inner {
     unwritten: Arc<Semaphore>,
     /// Told when a stream gives its connection back.
     freed: Notify,
+    connectivity: Connectivity,
     connections: Mutex<Connections>,
 }
 
@@ -91,6 +93,7 @@ impl Link {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             unwritten: Arc::new(Semaphore::new(UNWRITTEN_KIB)),
             freed: Notify::new(),
+            connectivity: Connectivity::new(),
             connections: Mutex::default(),
             config,
         }))
@@ -200,6 +203,12 @@ impl Link {
             // A driver that is gone has ended its calls itself.
             drop(connection.handle.orders.send(Order::Close));
         }
+        self.0.connectivity.close();
+    }
+
+    /// Tells whether there is a connection, now and from now on.
+    pub(crate) fn connection_events(&self) -> ConnectionEvents {
+        self.0.connectivity.events()
     }
 
     /// Whether [`Link::close`] was called.
@@ -267,7 +276,8 @@ impl Link {
             let Some(link) = link.upgrade().map(Link) else { return Ok(()) };
             let (orders, received) = mpsc::unbounded_channel();
             let shared = Arc::new(Shared::new());
-            tokio::spawn(driver::drive(socket, received, shared.clone(), config));
+            let live = link.0.connectivity.connected();
+            tokio::spawn(driver::drive(socket, received, shared.clone(), config, live));
             let handle = Arc::new(Wire { orders, shared });
             let mut connections = link.connections();
             if !link.is_closed() {
