@@ -15,6 +15,13 @@ use serde::{Deserialize, Serialize};
 /// gateway builds the request that reaches the executor itself, so a client cannot send it.
 pub const CONTROL_HEADER: &str = "x-vtrix-control";
 
+/// Header of an upgrade by which the gateway says how large a message this client may send, in
+/// bytes; past it, or past [`AgentConfig::received_message`], the connection is closed with 1009.
+pub const MESSAGE_HEADER: &str = "x-vtrix-max-message";
+/// Header of an upgrade by which the gateway says how long this client may have no call open and
+/// make none, in milliseconds; past it the connection is closed with 1001.
+pub const IDLE_HEADER: &str = "x-vtrix-idle-ms";
+
 /// Control method: set variables for every later command. Parameters [`SetEnv`].
 pub const CONTROL_ENV: &str = "control.env";
 /// Control method: how the sandbox is doing. Result [`Activity`].

@@ -4,15 +4,18 @@
 //! that is made to point here (DNS rebinding) or by a WebSocket, which no browser policy stops. So
 //! the Host must be an address, `localhost` or a name the operator gave, a web origin must be the
 //! host itself or one the operator gave, and there is always a token. With one token the project
-//! is a namespace that its holder chooses, not a boundary.
+//! is a namespace that its holder chooses, not a boundary; a token of a file belongs to one project
+//! and opens no other.
+
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use http::{HeaderMap, HeaderName, Uri};
 use vtrix_protocol::control::PROJECT_HEADER;
 
 use crate::refusal::Refusal;
+use crate::tenant::{Caller, Grant};
+use crate::tokens::{Tokens, digest};
 
 /// Where sandboxes of callers that name no project are.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -21,27 +24,33 @@ const LONGEST_PROJECT: usize = 128;
 
 /// What a request must show.
 pub(crate) struct Guard {
-    token: [u8; 32],
+    tokens: Arc<Tokens>,
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
 impl Guard {
-    pub(crate) fn new(token: &str, hosts: &[String], origins: &[String]) -> Self {
+    pub(crate) fn new(tokens: Arc<Tokens>, hosts: &[String], origins: &[String]) -> Self {
         Self {
-            token: Sha256::digest(token).into(),
+            tokens,
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             origins: origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
         }
     }
 
-    /// Lets a request pass and tells its namespace.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+    /// Lets a request pass and tells whose it is.
+    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let host =
             single(headers, &HOST)?.ok_or_else(|| Refusal::bad("the Host header is missing"))?;
         let host = host.to_ascii_lowercase();
         if !self.host_is_ours(&host) {
             return Err(Refusal::forbidden("the Host header names another server"));
+        }
+        // A target with a host of its own would be taken for the one or for the other.
+        if uri.authority().is_some_and(|target| !target.as_str().eq_ignore_ascii_case(&host)) {
+            return Err(Refusal::bad(
+                "the request's target names another host than its Host header",
+            ));
         }
         if let Some(origin) = single(headers, &ORIGIN)? {
             let origin = origin.to_ascii_lowercase();
@@ -50,8 +59,9 @@ impl Guard {
                 return Err(Refusal::forbidden("this web origin may not call the gateway"));
             }
         }
-        self.check_token(headers)?;
-        namespace(headers)
+        let grant = self.check_token(headers)?;
+        let namespace = namespace(headers, &grant)?;
+        Ok(Caller { grant, namespace })
     }
 
     fn host_is_ours(&self, host: &str) -> bool {
@@ -70,7 +80,7 @@ impl Guard {
         address || name == "localhost" || self.hosts.iter().any(|host| host == name)
     }
 
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_token(&self, headers: &HeaderMap) -> Result<Arc<Grant>, Refusal> {
         let value = single(headers, &AUTHORIZATION)?
             .ok_or_else(|| Refusal::unauthorized("a token is needed: Authorization: Bearer …"))?;
         let given = value
@@ -79,24 +89,28 @@ impl Guard {
             .map(|(_, token)| token.trim_matches(' '))
             .ok_or_else(|| Refusal::unauthorized("a token is needed: Authorization: Bearer …"))?;
         // Digests are of one length, so nothing is told about the token's.
-        let given: [u8; 32] = Sha256::digest(given).into();
-        if bool::from(given.ct_eq(&self.token)) {
-            Ok(())
-        } else {
-            Err(Refusal::unauthorized("this token is not valid here"))
-        }
+        self.tokens
+            .find(&digest(given))
+            .ok_or_else(|| Refusal::unauthorized("this token is not valid here"))
     }
 }
 
-fn namespace(headers: &HeaderMap) -> Result<String, Refusal> {
-    let project = single(headers, &HeaderName::from_static(PROJECT_HEADER))?.unwrap_or_default();
-    if project.is_empty() {
-        return Ok(DEFAULT_NAMESPACE.into());
+fn namespace(headers: &HeaderMap, grant: &Grant) -> Result<String, Refusal> {
+    let named = single(headers, &HeaderName::from_static(PROJECT_HEADER))?.unwrap_or_default();
+    match &grant.project {
+        Some(project) if named.is_empty() || named == project => Ok(project.clone()),
+        Some(_) => {
+            Err(Refusal::forbidden("X-Project-ID: names another project than that of this token"))
+        }
+        None if named.is_empty() => Ok(DEFAULT_NAMESPACE.into()),
+        None if project_is_sound(named) => Ok(named.into()),
+        None => Err(Refusal::field("X-Project-ID", "must be at most 128 visible ASCII characters")),
     }
-    if project.len() > LONGEST_PROJECT || !project.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Refusal::field("X-Project-ID", "must be at most 128 visible ASCII characters"));
-    }
-    Ok(project.into())
+}
+
+/// Whether a project can be sent in a header as it is.
+pub(crate) fn project_is_sound(project: &str) -> bool {
+    (1..=LONGEST_PROJECT).contains(&project.len()) && project.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The value of a header that may come once: of two, nobody knows which a proxy looked at.
@@ -115,9 +129,12 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenant::TokenLimits;
 
     fn guard() -> Guard {
-        Guard::new("secret", &["Gateway.Example".into()], &["https://console.example".into()])
+        let tokens = Tokens::alone("secret", TokenLimits::default());
+        let origins = ["https://console.example".into()];
+        Guard::new(Arc::new(tokens), &["Gateway.Example".into()], &origins)
     }
 
     fn check(pairs: &[(&'static str, &str)]) -> Result<String, u16> {
@@ -125,7 +142,12 @@ mod tests {
         for (name, value) in pairs {
             headers.append(HeaderName::from_static(name), value.parse().expect("a value"));
         }
-        guard().check(&headers).map_err(|refusal| refusal.status)
+        to("/", &headers)
+    }
+
+    fn to(uri: &'static str, headers: &HeaderMap) -> Result<String, u16> {
+        let caller = guard().check(&Uri::from_static(uri), headers);
+        caller.map(|caller| caller.namespace).map_err(|refusal| refusal.status)
     }
 
     const TOKEN: (&str, &str) = ("authorization", "Bearer secret");
@@ -162,6 +184,18 @@ mod tests {
         }
         assert_eq!(check(&[TOKEN]), Err(400));
         assert_eq!(check(&[("host", "localhost"), ("host", "localhost"), TOKEN]), Err(400));
+    }
+
+    #[test]
+    fn targets() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, "localhost:1".parse().expect("a value"));
+        headers.insert(AUTHORIZATION, TOKEN.1.parse().expect("a value"));
+        assert!(to("/api", &headers).is_ok());
+        assert!(to("http://LOCALHOST:1/api", &headers).is_ok());
+        assert_eq!(to("http://evil.example/api", &headers), Err(400));
+        assert_eq!(to("http://localhost/api", &headers), Err(400));
+        assert_eq!(to("http://user@localhost:1/api", &headers), Err(400));
     }
 
     #[test]

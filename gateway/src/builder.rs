@@ -15,7 +15,9 @@ use vtrix_executor::contract::Mode;
 
 use crate::config::{Backend, Config};
 use crate::error::GatewayError;
+use crate::secret::Secret;
 use crate::server::{self, Facts};
+use crate::tenant::TokenLimits;
 
 /// Longest that dropping a [`Gateway`] waits for its sandboxes to end: what is left by then ends
 /// through the lifeline when the program does.
@@ -54,7 +56,23 @@ impl GatewayBuilder {
 
     /// Asks clients for `token` in place of one made here.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.config.token = Some(token.into());
+        self.config.token = Some(Secret::new(token));
+        self
+    }
+
+    /// Asks clients for one of the tokens in the file at `path`, each of which belongs to one
+    /// project, in place of one token that opens all of them. The file is read again when it
+    /// changes; see `docs/security.md` for what it looks like. Exclusive with
+    /// [`token`](Self::token).
+    pub fn tokens(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.tokens = Some(path.into());
+        self
+    }
+
+    /// Bounds what the holder of each token may use at once, unless its line in the file of tokens
+    /// says otherwise.
+    pub fn token_limits(mut self, limits: TokenLimits) -> Self {
+        self.config.token_limits = limits;
         self
     }
 
@@ -261,7 +279,7 @@ impl Gateway {
         self.facts.addr
     }
 
-    /// The bearer token for clients.
+    /// The bearer token for clients; empty where they show one of a file.
     pub fn token(&self) -> &str {
         &self.facts.token
     }

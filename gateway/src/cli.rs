@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,7 +17,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::backend;
 use crate::config::{Backend, Config};
 use crate::error::GatewayError;
+use crate::hash_token;
+use crate::secret::Secret;
 use crate::server::Server;
+use crate::tenant::TokenLimits;
+use crate::tokens::Tokens;
+use crate::units::{duration, size};
 
 #[derive(Debug, Parser)]
 #[command(name = "vtrix-gateway", version, about = "The Vtrix sandbox service on one machine")]
@@ -29,6 +35,8 @@ struct Cli {
 enum Command {
     /// Serve sandboxes until SIGTERM or SIGINT; sandboxes run on and are taken up at the next start
     Serve(Box<Serve>),
+    /// Read a token from standard input and print the hash that a file of tokens keeps in its place
+    HashToken,
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +49,12 @@ struct Serve {
     data_dir: Option<PathBuf>,
     /// Bearer token that clients show; without it one is made, kept and printed
     #[arg(long, env = "VTRIX_GATEWAY_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    token: Option<Secret>,
+    /// File of tokens, each with its project, in place of one token; read again when it changes
+    #[arg(long, env = "VTRIX_GATEWAY_TOKENS", value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    #[command(flatten)]
+    token_limits: LimitArgs,
     /// How sandboxes are kept apart; `process` means not at all
     #[arg(long, env = "VTRIX_GATEWAY_BACKEND", default_value = "local")]
     backend: BackendName,
@@ -84,6 +97,48 @@ struct Serve {
     origins: Vec<String>,
 }
 
+/// What each token may use, unless its line in the file of tokens says otherwise.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits of each token")]
+struct LimitArgs {
+    /// Largest body of a request, such as 512K or 32M (the default and the most)
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_BODY", value_name = "SIZE", value_parser = size)]
+    max_body: Option<usize>,
+    /// Largest head of a request; 64K is the default and the most
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_HEAD", value_name = "SIZE", value_parser = size)]
+    max_head: Option<usize>,
+    /// Largest WebSocket message of a client; 64M is the default and the most
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_MESSAGE", value_name = "SIZE", value_parser = size)]
+    max_message: Option<usize>,
+    /// Requests under way at once [default: 256]
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_REQUESTS", value_name = "COUNT")]
+    max_requests: Option<usize>,
+    /// Connections at once, WebSockets included [default: 1024 with --tokens, else all there are]
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_CONNECTIONS", value_name = "COUNT")]
+    max_connections: Option<usize>,
+    /// Sandboxes in the token's project [default: as --max-sandboxes]
+    #[arg(long, env = "VTRIX_GATEWAY_MAX_PROJECT_SANDBOXES", value_name = "COUNT")]
+    max_project_sandboxes: Option<usize>,
+    /// How long a WebSocket may go without a call [default: 12h]
+    #[arg(long, env = "VTRIX_GATEWAY_IDLE_TIMEOUT", value_name = "TIME", value_parser = duration)]
+    idle_timeout: Option<Duration>,
+}
+
+impl LimitArgs {
+    fn limits(&self) -> TokenLimits {
+        let default = TokenLimits::default();
+        TokenLimits {
+            body: self.max_body.unwrap_or(default.body),
+            head: self.max_head.unwrap_or(default.head),
+            message: self.max_message.unwrap_or(default.message),
+            requests: self.max_requests.unwrap_or(default.requests),
+            connections: self.max_connections,
+            sandboxes: self.max_project_sandboxes,
+            idle: self.idle_timeout.unwrap_or(default.idle),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum BackendName {
     Local,
@@ -96,6 +151,8 @@ impl Serve {
             listen: self.listen,
             data_dir: Some(self.data_dir.unwrap_or_else(default_data_dir)),
             token: self.token,
+            tokens: self.tokens,
+            token_limits: self.token_limits.limits(),
             backend: match self.backend {
                 BackendName::Local => Backend::Local,
                 BackendName::Process => Backend::Process,
@@ -129,23 +186,6 @@ fn image(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), dir))
 }
 
-/// A whole or decimal number and `ms`, `s`, `m`, `h` or `d`.
-fn duration(text: &str) -> Result<Duration, String> {
-    const PROBLEM: &str = "must be a number and a unit (ms, s, m, h, d), such as 90s or 12h";
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).ok_or(PROBLEM)?;
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        _ => return Err(PROBLEM.into()),
-    };
-    let number: f64 = number.trim().parse().map_err(|_| PROBLEM)?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| PROBLEM.into())
-}
-
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -156,7 +196,20 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let Command::Serve(serve) = cli.command;
+    let serve = match cli.command {
+        Command::Serve(serve) => serve,
+        Command::HashToken => {
+            let outcome =
+                hash_token::run(std::io::stdin().lock(), std::io::stdout(), std::io::stderr());
+            return match outcome {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => {
+                    eprintln!("vtrix-gateway: {problem}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
+    };
     raise_descriptor_limit();
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -191,6 +244,10 @@ async fn run(config: Config) -> Result<(), GatewayError> {
         format!("isolation: {} ({})", facts.mode, backend::explain(&facts.failed))
     }];
     lines.push(format!("data directory: {}", facts.data_dir.display()));
+    if let Some(tokens) = &facts.tokens {
+        lines.push(format!("tokens: {tokens}"));
+        reload_on_hangup(server.tokens()).map_err(handler)?;
+    }
     if facts.token_is_new {
         lines.push(format!("token: {}", facts.token));
     }
@@ -210,6 +267,18 @@ async fn run(config: Config) -> Result<(), GatewayError> {
         .await
 }
 
+/// Reads the file of tokens at SIGHUP, which ends a gateway without such a file.
+fn reload_on_hangup(tokens: Arc<Tokens>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let tokens = Arc::clone(&tokens);
+            let _ = tokio::task::spawn_blocking(move || tokens.reload()).await;
+        }
+    });
+    Ok(())
+}
+
 /// Connections are bounded by descriptors; the usual soft limit is for programs that use select(2).
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -227,16 +296,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("12h"), Ok(Duration::from_hours(12)));
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
-        assert_eq!(duration("7d"), Ok(Duration::from_hours(168)));
-        for text in ["", "12", "h", "-1s", "1w", "1e400s", "NaNs", "12 hours"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 }

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::GatewayError;
+use crate::secret::Secret;
+use crate::tenant::TokenLimits;
+use crate::tokens::token_is_sound;
 
 /// Name of the image that is the host's own tree.
 pub(crate) const DEFAULT_IMAGE: &str = "default";
@@ -35,14 +38,18 @@ pub enum Backend {
 }
 
 /// Settings of one gateway.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// Where HTTP is served; port 0 picks one.
     pub(crate) listen: SocketAddr,
     /// Where records and sandboxes are kept. `None`: a temporary directory, removed at the end.
     pub(crate) data_dir: Option<PathBuf>,
-    /// The bearer token. `None`: one is made.
-    pub(crate) token: Option<String>,
+    /// The bearer token. `None`: one is made, unless there is a file of tokens.
+    pub(crate) token: Option<Secret>,
+    /// A file of tokens, each with its project.
+    pub(crate) tokens: Option<PathBuf>,
+    /// What each token may use, where its line says nothing else.
+    pub(crate) token_limits: TokenLimits,
     /// How sandboxes are kept apart.
     pub(crate) backend: Backend,
     /// Lifetime of a sandbox that asks for none.
@@ -73,6 +80,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: None,
             token: None,
+            tokens: None,
+            token_limits: TokenLimits::default(),
             backend: Backend::Local,
             default_ttl: DEFAULT_TTL,
             max_sandboxes: DEFAULT_MAX_SANDBOXES,
@@ -88,29 +97,17 @@ impl Default for Config {
     }
 }
 
-impl std::fmt::Debug for Config {
-    // The token is a secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Config")
-            .field("listen", &self.listen)
-            .field("data_dir", &self.data_dir)
-            .field("backend", &self.backend)
-            .field("max_sandboxes", &self.max_sandboxes)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Config {
     /// Refuses settings that cannot work, naming the first.
     pub(crate) fn check(&self) -> Result<(), GatewayError> {
         let refuse = |text: String| Err(GatewayError::Config(text));
-        if let Some(token) = &self.token
-            && (token.is_empty()
-                || token.len() > 4096
-                || !token.bytes().all(|b| b.is_ascii_graphic()))
-        {
+        if self.token.as_ref().is_some_and(|token| !token_is_sound(token.expose())) {
             return refuse("token: must be 1 to 4096 visible ASCII characters".into());
         }
+        if self.token.is_some() && self.tokens.is_some() {
+            return refuse("token, tokens: one of the two, not both".into());
+        }
+        self.token_limits.check_settings()?;
         if self.default_ttl.is_zero() || self.default_ttl > LONGEST_TTL {
             return refuse("default_ttl: must be above zero and at most ten years".into());
         }

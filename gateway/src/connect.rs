@@ -24,13 +24,15 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use vtrix_executor::contract::{IDLE_HEADER, MESSAGE_HEADER};
 
 use crate::backend::{Running, Stream};
-use crate::http::{Reply, ended};
+use crate::http::{Patient, Reply, ended};
 use crate::parked;
 use crate::record::Timestamp;
 use crate::refusal::Refusal;
 use crate::registry::{Registry, Sandbox};
+use crate::tenant::{Grant, TokenLimits};
 
 /// An executor shakes hands at once.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -62,11 +64,13 @@ pub(crate) struct Session {
     upgrade: OnUpgrade,
     client: Client,
     kind: Kind,
+    /// True once its token opens nothing any more.
+    revoked: watch::Receiver<bool>,
 }
 
 enum Kind {
     Relay { executor: Upgraded, running: Running },
-    Parked { registry: Arc<Registry> },
+    Parked { registry: Arc<Registry>, limits: TokenLimits },
 }
 
 /// Accepts the upgrade `request` for `sandbox`. The session begins once the reply is sent.
@@ -74,7 +78,9 @@ pub(crate) async fn accept(
     registry: &Arc<Registry>,
     sandbox: Arc<Sandbox>,
     mut request: Request<Incoming>,
+    grant: &Grant,
 ) -> Result<(Reply, Session), Refusal> {
+    let (limits, revoked) = (grant.limits, grant.revoked());
     let key = websocket_key(request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
     let client = Client::new(sandbox);
@@ -82,7 +88,7 @@ pub(crate) async fn accept(
     if client.0.status().serves()
         && let Some(running) = client.0.running()
     {
-        match forward(registry, &client.0, &key, request.headers()).await {
+        match forward(registry, &client.0, &key, request.headers(), limits).await {
             Ok((accepted, executor)) => {
                 let mut reply = switching(accepted.get(SEC_WEBSOCKET_ACCEPT).cloned());
                 for name in [SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_EXTENSIONS] {
@@ -91,7 +97,7 @@ pub(crate) async fn accept(
                     }
                 }
                 let kind = Kind::Relay { executor, running };
-                return Ok((reply, Session { upgrade, client, kind }));
+                return Ok((reply, Session { upgrade, client, kind, revoked }));
             }
             Err(Unreached::Refused(refusal)) => return Err(refusal),
             Err(Unreached::Gone) if client.0.status().serves() && !running.has_ended() => {
@@ -102,8 +108,8 @@ pub(crate) async fn accept(
     }
     let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
     let reply = switching(HeaderValue::from_str(&accept).ok());
-    let kind = Kind::Parked { registry: Arc::clone(registry) };
-    Ok((reply, Session { upgrade, client, kind }))
+    let kind = Kind::Parked { registry: Arc::clone(registry), limits };
+    Ok((reply, Session { upgrade, client, kind, revoked }))
 }
 
 /// The key of a request that is a WebSocket upgrade.
@@ -152,6 +158,7 @@ async fn forward(
     sandbox: &Sandbox,
     key: &HeaderValue,
     from: &HeaderMap,
+    limits: TokenLimits,
 ) -> Result<(HeaderMap, Upgraded), Unreached> {
     let stream = registry.backend.connect(&sandbox.id).await.map_err(|_| Unreached::Gone)?;
     let shaking = async {
@@ -168,6 +175,7 @@ async fn forward(
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         headers.insert(SEC_WEBSOCKET_KEY, key.clone());
+        bind(headers, limits);
         if !registry.config.plain_wire {
             for value in from.get_all(SEC_WEBSOCKET_PROTOCOL) {
                 headers.append(SEC_WEBSOCKET_PROTOCOL, value.clone());
@@ -193,32 +201,53 @@ async fn forward(
     tokio::time::timeout(HANDSHAKE, shaking).await.unwrap_or(Err(Unreached::Gone))
 }
 
+/// Tells the executor, which knows messages and calls, what its client may do.
+pub(crate) fn bind(headers: &mut HeaderMap, limits: TokenLimits) {
+    let idle = u64::try_from(limits.idle.as_millis()).unwrap_or(u64::MAX);
+    headers.insert(MESSAGE_HEADER, limits.message.into());
+    headers.insert(IDLE_HEADER, idle.into());
+}
+
 impl Session {
-    /// Serves the WebSocket to its end, which comes when either side, the sandbox or the gateway
-    /// ends.
+    /// Serves the WebSocket to its end, which comes when either side, the sandbox, its token or the
+    /// gateway ends.
     pub(crate) async fn run(self, ending: watch::Receiver<bool>) {
         let Ok(upgraded) = self.upgrade.await else { return };
+        let revoked = ended(self.revoked);
         match self.kind {
             Kind::Relay { executor, running } => {
                 let (Ok(near), Ok(far)) = (
-                    upgraded.downcast::<TokioIo<TcpStream>>(),
+                    upgraded.downcast::<TokioIo<Patient<TcpStream>>>(),
                     executor.downcast::<TokioIo<Stream>>(),
                 ) else {
                     return;
                 };
-                let (mut near_io, mut far_io) = (near.io.into_inner(), far.io.into_inner());
+                let mut near_io = near.io.into_inner().into_inner();
+                let mut far_io = far.io.into_inner();
                 let (near_read, near_write) = near_io.split();
                 let (far_read, far_write) = tokio::io::split(&mut far_io);
-                relay(
+                let relaying = relay(
                     Pump { from: near_read, to: far_write, first: near.read_buf },
                     Pump { from: far_read, to: near_write, first: far.read_buf },
                     running,
                     ending,
-                )
-                .await;
+                );
+                tokio::select! {
+                    () = relaying => {}
+                    // Where one message ends and the next begins is not known here, so there is no
+                    // place for words.
+                    () = revoked => {}
+                }
             }
-            Kind::Parked { registry } => {
-                parked::serve(TokioIo::new(upgraded), registry, &self.client.0, ending).await;
+            Kind::Parked { registry, limits } => {
+                let stream = TokioIo::new(upgraded);
+                let over = async {
+                    tokio::select! {
+                        () = revoked => parked::End::revoked(),
+                        () = ended(ending) => parked::End::away("the gateway ends"),
+                    }
+                };
+                parked::serve(stream, registry, &self.client.0, limits, over).await;
             }
         }
         drop(self.client);

@@ -36,6 +36,14 @@ pub enum GatewayError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The file of tokens could not be used.
+    #[error("tokens: {}: {problem}", path.display())]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and in which line; never what is written there.
+        problem: String,
+    },
     /// The records could not be read or written.
     #[error("records: {0}")]
     Store(String),

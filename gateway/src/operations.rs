@@ -41,9 +41,13 @@ pub(crate) struct Create {
 }
 
 impl Registry {
-    /// Accepts a new sandbox.
-    pub(crate) async fn create(self: &Arc<Self>, create: Create) -> Result<Info, Refusal> {
-        let place = self.place()?;
+    /// Accepts a new sandbox, unless its project has `most` already.
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        create: Create,
+        most: Option<usize>,
+    ) -> Result<Info, Refusal> {
+        let place = self.place(&create.namespace, most)?;
         let now = Timestamp::now();
         let record = Record {
             id: new_id()?,

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream as Messages, StreamExt};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -24,9 +26,10 @@ use vtrix_protocol::codes;
 use vtrix_protocol::limits::RECEIVED_MESSAGE;
 use vtrix_protocol::rpc::{ErrorObject, Failure, IncomingRequest, VERSION};
 
-use crate::http::ended;
+use crate::connect::bind;
 use crate::lifecycle::Status;
 use crate::registry::{Registry, Sandbox};
+use crate::tenant::TokenLimits;
 
 /// As often as the executor pings.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -38,29 +41,58 @@ const CLOSING: Duration = Duration::from_secs(2);
 const REDIAL: Duration = Duration::from_millis(50);
 /// Longest time between two tries.
 const REDIAL_MOST: Duration = Duration::from_secs(1);
+/// Longest `id`, in bytes, as the executor's.
+const LONGEST_ID: usize = 256;
 /// For all tries together.
 const DIAL: Duration = Duration::from_secs(10);
 
-/// Serves the WebSocket on `stream`, whose handshake is done, to its end.
+/// What a client is told when its connection is closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    code: CloseCode,
+    reason: &'static str,
+}
+
+impl End {
+    /// What it is about is not there any more.
+    pub(crate) fn away(reason: &'static str) -> Self {
+        Self { code: CloseCode::Away, reason }
+    }
+
+    /// Its token opens nothing any more.
+    pub(crate) fn revoked() -> Self {
+        Self { code: CloseCode::Policy, reason: "the token is no longer valid" }
+    }
+
+    fn too_large() -> Self {
+        Self { code: CloseCode::Size, reason: "the message is too large" }
+    }
+}
+
+/// Serves the WebSocket on `stream`, whose handshake is done, to its end, or until `over`.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     registry: Arc<Registry>,
     sandbox: &Sandbox,
-    ending: watch::Receiver<bool>,
+    limits: TokenLimits,
+    over: impl Future<Output = End>,
 ) {
-    let config = config();
+    let config = config(limits.message);
     let heard = Arc::new(AtomicBool::new(true));
     let stream = Heard { stream, heard: Arc::clone(&heard) };
     let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    let reason = tokio::select! {
-        reason = converse(&mut client, &registry, sandbox, &heard) => reason,
-        () = ended(ending) => Some("the gateway ends"),
+    let end = tokio::select! {
+        end = converse(&mut client, &registry, sandbox, limits, &heard) => end,
+        end = over => Some(end),
     };
-    if let Some(reason) = reason {
-        let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
+    if let Some(End { code, reason }) = end {
+        let frame = CloseFrame { code, reason: reason.into() };
         let closing = async {
+            // A client in the middle of a large message must be read from, or it never comes to
+            // read why it is refused. What it still says is of no interest, frames or not.
             if client.close(Some(frame)).await.is_ok() {
-                while let Some(Ok(_)) = client.next().await {}
+                let mut sink = vec![0; 16 * 1024];
+                while client.get_mut().read(&mut sink).await.is_ok_and(|read| read > 0) {}
             }
         };
         let _ = tokio::time::timeout(CLOSING, closing).await;
@@ -107,55 +139,66 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
     }
 }
 
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .max_message_size(Some(RECEIVED_MESSAGE))
-        .max_frame_size(Some(RECEIVED_MESSAGE))
+fn config(most: usize) -> WebSocketConfig {
+    WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most))
 }
 
-/// Talks until the connection is over; a reason is still to be told to the client.
+/// Talks until the connection is over; how it ends is still to be told to the client.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     registry: &Registry,
     sandbox: &Sandbox,
+    limits: TokenLimits,
     heard: &AtomicBool,
-) -> Option<&'static str> {
+) -> Option<End> {
+    let deleted = || Some(End::away("the sandbox was deleted"));
+    let plain = registry.config.plain_wire;
     let mut changes = sandbox.watch();
     let mut heartbeat = heartbeat();
+    let mut used = Instant::now();
     loop {
         let status = changes.borrow_and_update().status;
         if status == Status::Destroying {
-            return Some("the sandbox was deleted");
+            return deleted();
         }
         if status.serves() {
             // Calls wait meanwhile, unread.
             let reached = tokio::select! {
-                executor = patiently(|| dial(registry, sandbox)) => Some(executor),
+                executor = patiently(|| dial(registry, sandbox, limits)) => Some(executor),
                 _ = changes.wait_for(|record| !record.status.serves()) => None,
             };
             match reached {
                 Some(Some(executor)) => return relay(client, executor, changes, heard).await,
-                Some(None) => return Some("the sandbox takes no more connections"),
+                Some(None) => return Some(End::away("the sandbox takes no more connections")),
                 None => heard.store(true, Ordering::Relaxed),
             }
             continue;
         }
         tokio::select! {
-            message = client.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    if let Some(answer) = not_active(&text, status, registry.config.plain_wire)
-                        && send(client, Message::text(answer)).await.is_err()
-                    {
-                        return None;
+            message = client.next() => {
+                let answer = match message {
+                    Some(Ok(Message::Text(text))) => not_active(&text, status, plain),
+                    Some(Ok(Message::Binary(_))) => {
+                        failure(None, codes::INVALID_REQUEST, "messages are text on this wire".into())
                     }
+                    Some(Ok(Message::Close(_))) | None => return None,
+                    Some(Err(error)) => return broken(&error),
+                    Some(Ok(_)) => continue,
+                };
+                used = Instant::now();
+                if let Some(answer) = answer
+                    && send(client, Message::text(answer)).await.is_err()
+                {
+                    return None;
                 }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                Some(Ok(_)) => {}
-            },
+            }
             outcome = changes.changed() => {
                 if outcome.is_err() {
-                    return Some("the sandbox was deleted");
+                    return deleted();
                 }
+            }
+            () = tokio::time::sleep_until(used + limits.idle) => {
+                return Some(End::away("nothing was called for long"));
             }
             _ = heartbeat.tick() => {
                 let alive = heard.swap(false, Ordering::Relaxed);
@@ -183,24 +226,44 @@ async fn send<K: Sink<Message, Error = WsError> + Unpin>(
     }
 }
 
+/// How a connection ends whose client broke the rules; `None` where nothing can be said to it.
+fn broken(error: &WsError) -> Option<End> {
+    match error {
+        WsError::Capacity(_) => Some(End::too_large()),
+        WsError::Utf8(_) => {
+            Some(End { code: CloseCode::Invalid, reason: "text messages are UTF-8" })
+        }
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        WsError::Protocol(_) => {
+            Some(End { code: CloseCode::Protocol, reason: "this is no WebSocket frame" })
+        }
+        _ => None,
+    }
+}
+
+fn failure(id: Option<&RawValue>, code: i32, message: String) -> Option<String> {
+    let error = ErrorObject { code: code.into(), message, data: None };
+    serde_json::to_string(&Failure { jsonrpc: VERSION, id, error }).ok()
+}
+
 /// The answer to `text`, or `None` where it asks for none.
 fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
-    let code = |code| i64::from(if plain { codes::on_plain_wire(code) } else { code });
-    let failure = |id: Option<&RawValue>, code, message| {
-        let error = ErrorObject { code, message, data: None };
-        serde_json::to_string(&Failure { jsonrpc: VERSION, id, error }).ok()
-    };
     match serde_json::from_str::<IncomingRequest<'_>>(text) {
         Err(error) if error.is_syntax() || error.is_eof() => {
-            failure(None, code(codes::PARSE_ERROR), "not JSON".into())
+            failure(None, codes::PARSE_ERROR, "not JSON".into())
         }
-        Err(_) => failure(None, code(codes::INVALID_REQUEST), "not a request".into()),
+        Err(_) => failure(None, codes::INVALID_REQUEST, "not a request".into()),
+        Ok(IncomingRequest { id: Some(id), .. }) if id.get().len() > LONGEST_ID => {
+            failure(None, codes::INVALID_REQUEST, "the id is too long".into())
+        }
         Ok(request) if request.method.is_none() => {
-            failure(request.id, code(codes::INVALID_REQUEST), "the method is missing".into())
+            failure(request.id, codes::INVALID_REQUEST, "the method is missing".into())
         }
         Ok(IncomingRequest { id: Some(id), .. }) => {
+            let code = codes::SANDBOX_NOT_ACTIVE;
+            let code = if plain { codes::on_plain_wire(code) } else { code };
             let message = format!("the sandbox is not active: it is {}", status.word(plain));
-            failure(Some(id), code(codes::SANDBOX_NOT_ACTIVE), message)
+            failure(Some(id), code, message)
         }
         Ok(_) => None,
     }
@@ -208,10 +271,13 @@ fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
 
 type Executor = WebSocketStream<crate::backend::Stream>;
 
-async fn dial(registry: &Registry, sandbox: &Sandbox) -> Option<Executor> {
+async fn dial(registry: &Registry, sandbox: &Sandbox, limits: TokenLimits) -> Option<Executor> {
     let stream = registry.backend.connect(&sandbox.id).await.ok()?;
-    let shaking =
-        tokio_tungstenite::client_async_with_config("ws://sandbox/connect", stream, Some(config()));
+    let mut request = "ws://sandbox/connect".into_client_request().ok()?;
+    bind(request.headers_mut(), limits);
+    // Of the executor everything is taken: it may say as much as its client asks for.
+    let config = Some(config(RECEIVED_MESSAGE));
+    let shaking = tokio_tungstenite::client_async_with_config(request, stream, config);
     Some(shaking.await.ok()?.0)
 }
 
@@ -236,7 +302,7 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     executor: Executor,
     mut changes: watch::Receiver<Arc<crate::record::Record>>,
     heard: &AtomicBool,
-) -> Option<&'static str> {
+) -> Option<End> {
     heard.store(true, Ordering::Relaxed);
     // The client is not read from while the executor takes its time with a message: that silence
     // is not the client's.
@@ -244,7 +310,15 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     let (mut to_client, mut from_client) = client.split();
     let (mut to_executor, mut from_executor) = executor.split();
     let up = async {
-        while let Some(Ok(message)) = from_client.next().await {
+        let mut end = None;
+        while let Some(message) = from_client.next().await {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => {
+                    end = broken(&error);
+                    break;
+                }
+            };
             passing.store(true, Ordering::Relaxed);
             if pass(message, &mut to_executor).await.is_err() {
                 break;
@@ -254,12 +328,25 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
         }
         // Its commands get their grace from here on.
         let _ = tokio::time::timeout(CLOSING, to_executor.close()).await;
+        end
     };
     let down = down(&mut from_executor, &mut to_client, heard, &passing);
     tokio::select! {
-        () = up => None,
-        reason = down => reason,
-        _ = changes.wait_for(|record| !record.status.serves()) => Some("the sandbox is not active"),
+        end = up => end,
+        end = down => end,
+        _ = changes.wait_for(|record| !record.status.serves()) => Some(not_active_any_more()),
+    }
+}
+
+fn not_active_any_more() -> End {
+    End::away("the sandbox is not active")
+}
+
+/// The executor's own words where it says that the client broke the rules.
+fn passed_on(frame: Option<CloseFrame>) -> End {
+    match frame.map(|frame| frame.code) {
+        Some(CloseCode::Size) => End::too_large(),
+        _ => not_active_any_more(),
     }
 }
 
@@ -268,12 +355,16 @@ async fn down(
     to: &mut (impl Sink<Message, Error = WsError> + Unpin),
     heard: &AtomicBool,
     passing: &AtomicBool,
-) -> Option<&'static str> {
+) -> Option<End> {
     let mut heartbeat = heartbeat();
     loop {
         tokio::select! {
             message = from.next() => {
-                let Some(Ok(message)) = message else { return Some("the sandbox is not active") };
+                let message = match message {
+                    Some(Ok(Message::Close(frame))) => return Some(passed_on(frame)),
+                    Some(Ok(message)) => message,
+                    _ => return Some(not_active_any_more()),
+                };
                 if pass(message, to).await.is_err() {
                     return None;
                 }
@@ -362,7 +453,7 @@ mod tests {
             std::future::ready((tries == 3).then_some("reached"))
         };
         assert_eq!(patiently(third).await, Some("reached"));
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         let mut tries = 0;
         let never = || {
             tries += 1;

@@ -10,11 +10,22 @@ use std::borrow::Cow;
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) message: Cow<'static, str>,
+    /// After how many seconds it may be worth to try again.
+    pub(crate) retry_after: Option<u32>,
 }
+
+/// What is busy is so for the length of a request.
+const BUSY: u32 = 1;
+/// What is full stays so until a sandbox is deleted or its time is up.
+const FULL: u32 = 10;
 
 impl Refusal {
     fn new(status: u16, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), retry_after: None }
+    }
+
+    fn for_now(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// 400: the request cannot be right.
@@ -32,7 +43,7 @@ impl Refusal {
         Self::new(401, message)
     }
 
-    /// 403: not from there.
+    /// 403: not from there, or not with this token.
     pub(crate) fn forbidden(message: &'static str) -> Self {
         Self::new(403, message)
     }
@@ -67,6 +78,11 @@ impl Refusal {
         Self::new(413, format!("the request's body is larger than {limit} bytes"))
     }
 
+    /// 431: a head larger than the token's.
+    pub(crate) fn large_head(limit: usize) -> Self {
+        Self::new(431, format!("the request's head is larger than {limit} bytes"))
+    }
+
     /// 426: the route is a WebSocket.
     pub(crate) fn upgrade() -> Self {
         Self::new(426, "this route is a WebSocket (version 13)")
@@ -74,12 +90,18 @@ impl Refusal {
 
     /// 429: no room.
     pub(crate) fn full(most: usize) -> Self {
-        Self::new(429, format!("the gateway holds its limit of {most} sandboxes"))
+        Self::new(429, format!("the gateway holds its limit of {most} sandboxes")).for_now(FULL)
     }
 
-    /// 429: no room for a connection.
+    /// 429: no room in the project.
+    pub(crate) fn project_full(most: usize) -> Self {
+        Self::new(429, format!("the project holds this token's limit of {most} sandboxes"))
+            .for_now(FULL)
+    }
+
+    /// 429: no room for a request or a connection.
     pub(crate) fn busy(message: &'static str) -> Self {
-        Self::new(429, message)
+        Self::new(429, message).for_now(BUSY)
     }
 
     /// 500: the gateway's own fault.

@@ -5,7 +5,7 @@
 //! is a job of `jobs`. The registry speaks of owners, names and states; HTTP and sockets are not
 //! its concern.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,7 +88,8 @@ impl Sandbox {
 #[derive(Default)]
 struct Census {
     sandboxes: BTreeMap<String, Arc<Sandbox>>,
-    slots: HashSet<u32>,
+    /// Whose each is.
+    slots: HashMap<u32, String>,
 }
 
 /// All sandboxes of this gateway.
@@ -138,7 +139,7 @@ impl Registry {
     ) -> Arc<Self> {
         let mut census = Census::default();
         for record in records {
-            census.slots.insert(record.slot);
+            census.slots.insert(record.slot, record.namespace.clone());
             census.sandboxes.insert(record.id.clone(), Sandbox::new(record));
         }
         Arc::new(Self {
@@ -184,10 +185,19 @@ impl Registry {
         lock(&self.totals)
     }
 
-    /// Takes a free place under the limit.
-    pub(crate) fn place(&self) -> Result<Place<'_>, Refusal> {
+    /// Takes a free place for `namespace` under the limit, and under its own where there is one.
+    pub(crate) fn place(
+        &self,
+        namespace: &str,
+        of_namespace: Option<usize>,
+    ) -> Result<Place<'_>, Refusal> {
         let most = self.config.max_sandboxes;
         let mut census = lock(&self.census);
+        if let Some(most) = of_namespace
+            && census.slots.values().filter(|owner| *owner == namespace).count() >= most
+        {
+            return Err(Refusal::project_full(most));
+        }
         if census.slots.len() >= most {
             return Err(Refusal::full(most));
         }
@@ -195,9 +205,9 @@ impl Registry {
         // Fewer are taken than there are.
         let slot = slots
             .into_iter()
-            .find(|slot| !census.slots.contains(slot))
+            .find(|slot| !census.slots.contains_key(slot))
             .ok_or_else(|| Refusal::full(most))?;
-        census.slots.insert(slot);
+        census.slots.insert(slot, namespace.to_owned());
         Ok(Place { registry: self, slot, filled: false })
     }
 

@@ -26,6 +26,7 @@ use crate::http::{self, Context};
 use crate::lifecycle::Event;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::tokens::Tokens;
 
 /// How long jobs under way may take at the end; what is cut short is finished at the next start.
 const JOBS: Duration = Duration::from_secs(20);
@@ -45,9 +46,12 @@ const PER_SANDBOX: usize = 3;
 pub(crate) struct Facts {
     pub(crate) url: String,
     pub(crate) addr: SocketAddr,
+    /// Empty where there is a file of tokens.
     pub(crate) token: String,
     /// The token was made at this start.
     pub(crate) token_is_new: bool,
+    /// The file of tokens and how many are in it, in words.
+    pub(crate) tokens: Option<String>,
     pub(crate) mode: Mode,
     /// Better modes, and why they do not work here.
     pub(crate) failed: Vec<(Mode, String)>,
@@ -57,6 +61,7 @@ pub(crate) struct Facts {
 /// A gateway that listens and does not serve yet.
 pub(crate) struct Server {
     facts: Facts,
+    tokens: Arc<Tokens>,
     context: Arc<Context>,
     listener: TcpListener,
     data_dir: DataDir,
@@ -70,13 +75,14 @@ impl Server {
         let asked = config.data_dir.clone();
         let data_dir = blocking(move || DataDir::open(asked.as_deref())).await?;
         match Self::open_in(&config, &data_dir).await {
-            Ok((facts, context, listener)) => {
+            Ok((facts, tokens, context, listener)) => {
                 let background = vec![
+                    tokio::spawn(Arc::clone(&tokens).watch()).abort_handle(),
                     tokio::spawn(expiry::expire(Arc::clone(&context.registry))).abort_handle(),
                     tokio::spawn(expiry::watch_activity(Arc::clone(&context.registry)))
                         .abort_handle(),
                 ];
-                Ok(Self { facts, context, listener, data_dir, background })
+                Ok(Self { facts, tokens, context, listener, data_dir, background })
             }
             Err(error) => {
                 // The reason matters more than what is left of a temporary directory.
@@ -89,7 +95,15 @@ impl Server {
     async fn open_in(
         config: &Config,
         data_dir: &DataDir,
-    ) -> Result<(Facts, Arc<Context>, TcpListener), GatewayError> {
+    ) -> Result<(Facts, Arc<Tokens>, Arc<Context>, TcpListener), GatewayError> {
+        // First, so that a wrong line costs no time.
+        let tokens = match config.tokens.clone() {
+            Some(path) => {
+                let limits = config.token_limits;
+                Some(blocking(move || Tokens::open(&path, limits)).await?)
+            }
+            None => None,
+        };
         let addr = config.listen;
         let listen = |source| GatewayError::Listen { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(listen)?;
@@ -108,10 +122,12 @@ impl Server {
         let (backend, Detected { mode, failed }) = detected?;
         let (store, loaded) = opened?;
         let (token, token_is_new) = match &config.token {
-            Some(token) => (token.clone(), false),
+            Some(token) => (token.expose().to_owned(), false),
+            None if tokens.is_some() => (String::new(), false),
             None => data_dir.token()?,
         };
-        let guard = Guard::new(&token, &config.hosts, &config.origins);
+        let tokens = Arc::new(tokens.unwrap_or_else(|| Tokens::alone(&token, config.token_limits)));
+        let guard = Guard::new(Arc::clone(&tokens), &config.hosts, &config.origins);
         let registry =
             Registry::new(config.clone(), store, Arc::new(backend), loaded.records, loaded.totals);
         registry.recover().await;
@@ -132,11 +148,17 @@ impl Server {
             addr,
             token,
             token_is_new,
+            tokens: tokens.describe(),
             mode,
             failed,
             data_dir: data_dir.path().to_owned(),
         };
-        Ok((facts, context, listener))
+        Ok((facts, tokens, context, listener))
+    }
+
+    /// The tokens that open it.
+    pub(crate) fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
     }
 
     pub(crate) fn facts(&self) -> Facts {

@@ -21,13 +21,13 @@ use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use vtrix_protocol::codes;
 
 use super::dispatch::{Link, Refusal};
 use super::outbound::{Gone, Outbound};
-use crate::contract::CONTROL_HEADER;
+use crate::contract::{CONTROL_HEADER, IDLE_HEADER, MESSAGE_HEADER};
 use crate::state::{Connected, Sandbox};
 
 /// How long an upgrade may take.
@@ -69,14 +69,14 @@ enum End {
 
 /// Serves one accepted connection to its end.
 pub(crate) async fn serve(socket: UnixStream, sandbox: Rc<Sandbox>) {
-    let Ok(Some((stream, connected, control))) =
+    let Ok(Some((stream, connected, terms))) =
         timeout(HANDSHAKE, shake_hands(socket, &sandbox)).await
     else {
         return;
     };
     let outbound = Outbound::new();
-    let link = Link::new(Rc::clone(&sandbox), outbound.clone(), control);
-    converse(stream, &link, &outbound, &sandbox).await;
+    let link = Link::new(Rc::clone(&sandbox), outbound.clone(), terms.control);
+    converse(stream, &link, &outbound, &sandbox, terms.idle).await;
     link.abandon();
     drop(connected);
 }
@@ -86,6 +86,7 @@ async fn converse(
     link: &Rc<Link>,
     outbound: &Outbound,
     sandbox: &Sandbox,
+    idle: Option<Duration>,
 ) {
     let Some(socket) = stream.get_mut().write_through(outbound.clone()) else { return };
     let heard = Rc::clone(&stream.get_ref().heard);
@@ -97,6 +98,7 @@ async fn converse(
         () = watch(outbound, &heard) => End::Gone,
         () = async { sandbox.closing().await; let _ = timeout(LAST_ANSWERS, link.idle()).await; } =>
             End::Refused(1001, "the sandbox stops"),
+        () = unused(link, idle) => End::Refused(1001, "nothing was called for long"),
     };
     match end {
         End::Gone => return,
@@ -124,24 +126,53 @@ async fn discard(incoming: &mut OwnedReadHalf) {
     while incoming.read(&mut sink).await.is_ok_and(|read| read > 0) {}
 }
 
+/// Returns once no call has been open or come for `limit`; never without one.
+async fn unused(link: &Link, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    loop {
+        link.idle().await;
+        match limit.checked_sub(link.used().elapsed()) {
+            Some(rest) if !rest.is_zero() => tokio::time::sleep(rest).await,
+            _ => return,
+        }
+    }
+}
+
+/// What the gateway says of a connection when it upgrades it.
+#[derive(Debug, Default)]
+struct Terms {
+    /// It is the gateway's own.
+    control: bool,
+    /// Largest message, in bytes, where it is less than the sandbox's.
+    message: Option<usize>,
+    /// How long it may go without a call.
+    idle: Option<Duration>,
+}
+
+impl Terms {
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+        Self {
+            control: headers.contains_key(CONTROL_HEADER),
+            message: number(MESSAGE_HEADER).and_then(|most| usize::try_from(most).ok()),
+            idle: number(IDLE_HEADER).map(Duration::from_millis),
+        }
+    }
+}
+
 async fn shake_hands(
     socket: UnixStream,
     sandbox: &Rc<Sandbox>,
-) -> Option<(WebSocketStream<Wire>, Connected, bool)> {
-    let most = sandbox.config.received_message;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ)
-        .write_buffer_size(0)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most));
+) -> Option<(WebSocketStream<Wire>, Connected, Terms)> {
     let (read, write) = socket.into_split();
     let wire = Wire::new(read, write);
     let mut connected = None;
-    let mut control = false;
+    let mut terms = Terms::default();
     #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
     let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        control = request.headers().contains_key(CONTROL_HEADER);
-        connected = sandbox.connect(control);
+        terms = Terms::of(request);
+        connected = sandbox.connect(terms.control);
         if connected.is_none() {
             let mut refusal =
                 ErrorResponse::new(Some("too many connections to this sandbox".to_owned()));
@@ -150,9 +181,19 @@ async fn shake_hands(
         }
         Ok(response)
     };
+    let shaken = tokio_tungstenite::accept_hdr_async(wire, callback).await.ok()?;
+    let most = sandbox.config.received_message;
+    let most = terms.message.map_or(most, |message| message.min(most));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .write_buffer_size(0)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    // What a message may be is known by now. Nothing of one was read: a client that sends before
+    // it is answered is refused by the handshake.
     let stream =
-        tokio_tungstenite::accept_hdr_async_with_config(wire, callback, Some(config)).await;
-    Some((stream.ok()?, connected?, control))
+        WebSocketStream::from_raw_socket(shaken.into_inner(), Role::Server, Some(config)).await;
+    Some((stream, connected?, terms))
 }
 
 /// Reads messages until the peer is done, breaks the rules or goes away.
@@ -317,12 +358,8 @@ mod tests {
     async fn a_part_of_a_message_is_a_sign_of_life() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (read, write) = ours.into_split();
-        let mut stream = WebSocketStream::from_raw_socket(
-            Wire::new(read, write),
-            tokio_tungstenite::tungstenite::protocol::Role::Server,
-            None,
-        )
-        .await;
+        let mut stream =
+            WebSocketStream::from_raw_socket(Wire::new(read, write), Role::Server, None).await;
         let heard = Rc::clone(&stream.get_ref().heard);
         let mut last = heard.get();
         // The first bytes of a frame of 256 bytes, one at a time.

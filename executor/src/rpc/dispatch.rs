@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use vtrix_protocol::rpc::IncomingRequest;
 use vtrix_protocol::{codes, exec as exec_wire, files as files_wire};
@@ -47,6 +48,7 @@ pub(super) struct Link {
     pub(super) control: bool,
     open: RefCell<HashMap<Box<str>, AbortHandle>>,
     idle: Notify,
+    used: Cell<Instant>,
     big: Arc<Semaphore>,
     heavy: Arc<Semaphore>,
     stopped: Cell<bool>,
@@ -123,6 +125,7 @@ impl Link {
             control,
             open: RefCell::default(),
             idle: Notify::new(),
+            used: Cell::new(Instant::now()),
             big: Arc::new(Semaphore::new(1)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
             stopped: Cell::new(false),
@@ -131,6 +134,7 @@ impl Link {
 
     /// Takes one text message. Returns when its call runs, or is refused.
     pub(super) async fn take(self: &Rc<Self>, text: Utf8Bytes) -> Result<(), Gone> {
+        self.used.set(Instant::now());
         if !self.control {
             self.sandbox.hear();
         }
@@ -202,11 +206,17 @@ impl Link {
                     link.outbound.queue(frame::failure(Some(&call.id), error, call.plain())).await;
             }
             link.open.borrow_mut().remove(&own_key);
+            link.used.set(Instant::now());
             if link.open.borrow().is_empty() {
                 link.idle.notify_waiters();
             }
         });
         self.open.borrow_mut().insert(key, task.abort_handle());
+    }
+
+    /// When a message last came or a call last ended.
+    pub(super) fn used(&self) -> Instant {
+        self.used.get()
     }
 
     /// Waits until no call is open.

@@ -1,7 +1,10 @@
 //! Envelopes: every answer of the gateway is one.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE,
+    WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -37,6 +40,15 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Reply {
         }
         _ => {}
     }
+    if let Some(seconds) = refusal.retry_after {
+        reply.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    reply
+}
+
+/// Ends the connection after this answer: whoever is at its other end has shown no right to it.
+pub(super) fn last(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 

@@ -1,46 +1,84 @@
-//! Reading a request's body, in bounded size and time.
+//! Reading a request's body, in bounded size, time and memory.
 //!
 //! A body that is too large is read on for a while and thrown away: a client that still sends
 //! when the connection closes would lose the answer that tells it so.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::refusal::Refusal;
+use crate::tenant::Grant;
 
-/// Bodies that carry payloads: scripts and environments.
-pub(super) const LARGE: usize = 32 * 1024 * 1024;
-/// Every other body is a handful of fields.
-pub(super) const SMALL: usize = 64 * 1024;
+/// Bodies of the routes that take no payloads are a handful of fields.
+const SMALL: usize = 64 * 1024;
 /// For the whole body: 32 MiB at 4 Mbit/s, and a bound on how long a connection is held without
 /// an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What is thrown away past the limit.
 const THROWN_AWAY: usize = 64 * 1024 * 1024;
 
-/// Reads the body of at most `limit` bytes; a missing one is empty.
-pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Size {
+    /// A handful of fields.
+    Small,
+    /// As large as the token may send.
+    Large,
+}
+
+/// A body in memory, on its token's account until dropped.
+#[derive(Debug)]
+pub(super) struct Body {
+    bytes: Bytes,
+    _account: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads the body; a missing one is empty.
+pub(super) async fn read(body: Incoming, size: Size, grant: &Grant) -> Result<Body, Refusal> {
+    let limit = match size {
+        Size::Small => SMALL.min(grant.limits.body),
+        Size::Large => grant.limits.body,
+    };
     let reading = async {
-        let mut kept = BytesMut::new();
-        let mut length = 0usize;
-        while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|_| Refusal::bad("the request's body did not arrive whole"))?;
-            // Trailers say nothing here.
-            let Ok(data) = frame.into_data() else { continue };
-            length = length.saturating_add(data.len());
-            if length <= limit {
-                kept.extend_from_slice(&data);
-            } else if length > limit + THROWN_AWAY {
-                break;
-            } else {
-                kept = BytesMut::new();
-            }
-        }
-        if length > limit { Err(Refusal::too_large(limit)) } else { Ok(kept.freeze()) }
+        // One that does not say how large it is may be as large as it may.
+        let announced = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok());
+        let expected = announced.unwrap_or(limit);
+        let account =
+            if expected > SMALL && expected <= limit { grant.body(expected).await } else { None };
+        let bytes = collect(body, limit).await?;
+        Ok(Body { bytes, _account: account })
     };
     tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(Refusal::slow_body()))
+}
+
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let mut kept = BytesMut::new();
+    let mut length = 0usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::bad("the request's body did not arrive whole"))?;
+        // Trailers say nothing here.
+        let Ok(data) = frame.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= limit {
+            kept.extend_from_slice(&data);
+        } else if length > limit + THROWN_AWAY {
+            break;
+        } else {
+            kept = BytesMut::new();
+        }
+    }
+    if length > limit { Err(Refusal::too_large(limit)) } else { Ok(kept.freeze()) }
 }

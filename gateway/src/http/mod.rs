@@ -6,10 +6,13 @@
 
 mod answer;
 mod body;
+mod dispatch;
 mod fields;
+mod patient;
 mod requests;
 mod router;
 mod serve;
 
 pub(crate) use answer::Reply;
+pub(crate) use patient::Patient;
 pub(crate) use serve::{Context, ended, serve};

@@ -29,6 +29,16 @@ pub(super) enum Route<'a> {
     RollingCancel,
 }
 
+impl Route<'_> {
+    /// Whether it is about the whole gateway, and so about every project.
+    pub(super) fn is_admin(&self) -> bool {
+        matches!(
+            self,
+            Self::PoolStatus | Self::RollingStart | Self::RollingStatus | Self::RollingCancel
+        )
+    }
+}
+
 /// A path that has no such method, and those it has.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoRoute {

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Request;
@@ -11,25 +11,22 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use vtrix_protocol::control::Created;
 
 use super::answer::{self, Reply};
-use super::fields::Fields;
+use super::dispatch::dispatch;
+use super::patient::Patient;
 use super::router::{self, Route};
-use super::{body, requests};
 use crate::auth::Guard;
 use crate::connect;
 use crate::refusal::Refusal;
-use crate::registry::{Registry, Sandbox};
+use crate::registry::{Registry, lock};
+use crate::tenant::{Caller, Counted, Grant, LARGEST_HEAD};
 
 /// A client sends its head at once; who does not holds a connection for nothing. It also ends
 /// idle kept-alive connections.
 const HEAD: Duration = Duration::from_secs(10);
-/// A head with every header a client has use for; past it the answer is 431.
-const HEAD_SIZE: usize = 64 * 1024;
 /// How long requests under way may take once the gateway is told to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// After a failed accept (no descriptors left): not again at once.
@@ -90,15 +87,18 @@ async fn connection(stream: TcpStream, context: Arc<Context>) {
     let ending = context.ending.subscribe();
     // WebSockets leave the HTTP connection but stay in this task's place.
     let (upgraded, mut taken) = tokio::sync::mpsc::channel(1);
+    let seat = Seat::default();
     let service = service_fn(|request| {
-        let (context, upgraded) = (Arc::clone(&context), upgraded.clone());
-        async move { Ok::<_, Infallible>(handle(request, context, upgraded).await) }
+        let (context, upgraded, seat) = (Arc::clone(&context), upgraded.clone(), &seat);
+        async move { Ok::<_, Infallible>(handle(request, context, upgraded, seat).await) }
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_SIZE)
-        .serve_connection(TokioIo::new(stream), service)
+        .max_buf_size(LARGEST_HEAD)
+        // Who has sent everything may say so and still wants its answer.
+        .half_close(true)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     tokio::pin!(http);
     let outcome = tokio::select! {
@@ -122,150 +122,100 @@ pub(crate) async fn ended(mut ending: watch::Receiver<bool>) {
     let _ = ending.wait_for(|ending| *ending).await;
 }
 
+/// A connection's place among those of the token that it shows.
+#[derive(Default)]
+struct Seat(Mutex<Option<Counted>>);
+
+impl Seat {
+    fn take(&self, grant: &Grant) -> Result<(), Refusal> {
+        let mut taken = lock(&self.0);
+        if !taken.as_ref().is_some_and(|place| grant.counts(place)) {
+            *taken = Some(grant.connection()?);
+        }
+        Ok(())
+    }
+}
+
 async fn handle(
     request: Request<Incoming>,
     context: Arc<Context>,
     upgraded: tokio::sync::mpsc::Sender<connect::Session>,
+    seat: &Seat,
 ) -> Reply {
     let number = context.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("req-{:08x}-{number:x}", context.run);
-    let namespace = match context.guard.check(request.headers()) {
-        Ok(namespace) => namespace,
-        Err(refusal) => return answer::refused(&refusal, &request_id),
+    let admitted = context.guard.check(request.uri(), request.headers()).and_then(|caller| {
+        seat.take(&caller.grant)?;
+        Ok(caller)
+    });
+    let caller = match admitted {
+        Ok(caller) => caller,
+        Err(refusal) => return answer::last(answer::refused(&refusal, &request_id)),
     };
-    let path = request.uri().path().to_owned();
-    let route = match router::route(request.method(), &path) {
-        Ok(route) => route,
-        Err(none) => {
-            let reply = answer::refused(&none.refusal, &request_id);
-            return match none.allow {
+    match serve_one(request, &caller, &context, &upgraded, &request_id).await {
+        Ok(reply) => reply,
+        Err(Refused { refusal, allow }) => {
+            if refusal.status >= 500 {
+                tracing::warn!(request_id, why = %refusal.message, "refused");
+            }
+            let reply = answer::refused(&refusal, &request_id);
+            match allow {
                 Some(allow) => answer::allow(reply, allow),
                 None => reply,
-            };
+            }
         }
-    };
-    let outcome = if let Route::Connect(id) = route {
-        let found = context.registry.find(&namespace, id);
-        match found {
-            Ok(sandbox) => match connect::accept(&context.registry, sandbox, request).await {
-                Ok((reply, session)) => {
-                    // Room for one, and an upgrade is the connection's last request.
-                    let _ = upgraded.try_send(session);
-                    return reply;
-                }
-                Err(refusal) => Err(refusal),
-            },
-            Err(refusal) => Err(refusal),
-        }
-    } else {
-        dispatch(route, request, &namespace, &context.registry, &request_id).await
-    };
-    outcome.unwrap_or_else(|refusal| {
-        if refusal.status >= 500 {
-            tracing::warn!(request_id, why = %refusal.message, "refused");
-        }
-        answer::refused(&refusal, &request_id)
-    })
-}
-
-async fn dispatch(
-    route: Route<'_>,
-    request: Request<Incoming>,
-    namespace: &str,
-    registry: &Arc<Registry>,
-    request_id: &str,
-) -> Result<Reply, Refusal> {
-    let plain = registry.config.plain_wire;
-    let find = |id| registry.find(namespace, id);
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let limit = match route {
-        Route::Create | Route::Configure(_) => body::LARGE,
-        _ => body::SMALL,
-    };
-    let incoming = request.into_body();
-    let read = body::read(incoming, limit);
-    let done =
-        |outcome: Result<(), Refusal>| outcome.map(|()| answer::success::<()>(None, request_id));
-    match route {
-        Route::Create => {
-            let create = requests::create(&read.await?, namespace.to_owned(), &registry.config)?;
-            let registry = Arc::clone(registry);
-            let sandbox = whole(async move { registry.create(create).await }).await?;
-            Ok(data(Created { sandbox }, request_id))
-        }
-        Route::List => {
-            let request = requests::list(Fields::parse(&read.await?)?)?;
-            Ok(data(registry.list(namespace, &request)?, request_id))
-        }
-        Route::ListQuery => {
-            let request = requests::list(Fields::from_query(&query))?;
-            Ok(data(registry.list(namespace, &request)?, request_id))
-        }
-        Route::Get(id) => Ok(data(find(id)?.info(plain), request_id)),
-        Route::Delete(id) => {
-            done(whole_on(registry, find(id)?, |r, s| async move { r.delete(&s).await }).await)
-        }
-        Route::Stop(id) => {
-            done(whole_on(registry, find(id)?, |r, s| async move { r.stop(&s).await }).await)
-        }
-        Route::Start(id) => {
-            done(whole_on(registry, find(id)?, |r, s| async move { r.start(&s).await }).await)
-        }
-        Route::Restart(id) => {
-            done(whole_on(registry, find(id)?, |r, s| async move { r.restart(&s).await }).await)
-        }
-        Route::Extend(id) => {
-            let sandbox = find(id)?;
-            let by = requests::extend(&read.await?, &registry.config)?;
-            done(whole_on(registry, sandbox, |r, s| async move { r.extend(&s, by).await }).await)
-        }
-        Route::Update(id) => {
-            let sandbox = find(id)?;
-            let (spec, image) = requests::update(&read.await?, &registry.config)?;
-            done(
-                whole_on(registry, sandbox, |r, s| async move { r.update(&s, spec, image).await })
-                    .await,
-            )
-        }
-        Route::Configure(id) => {
-            let sandbox = find(id)?;
-            let given = requests::configure(&read.await?)?;
-            done(
-                whole_on(registry, sandbox, |r, s| async move { r.configure(&s, given).await })
-                    .await,
-            )
-        }
-        Route::PoolStatus => Ok(data(registry.pool_status(), request_id)),
-        Route::RollingStart => {
-            let image = requests::rolling(&read.await?, &registry.config)?;
-            let registry = Arc::clone(registry);
-            Ok(data(whole(async move { registry.rolling_start(image).await }).await?, request_id))
-        }
-        Route::RollingStatus | Route::RollingCancel => {
-            Ok(data(registry.rolling_status(), request_id))
-        }
-        // Served before the body is looked at.
-        Route::Connect(_) => Err(Refusal::no_route()),
     }
 }
 
-fn data<T: Serialize>(data: T, request_id: &str) -> Reply {
-    answer::success(Some(data), request_id)
+/// A refusal, and the methods of the route where that is its reason.
+struct Refused {
+    refusal: Refusal,
+    allow: Option<&'static str>,
 }
 
-/// Runs an operation to its end even if the client goes away in the middle.
-async fn whole<T: Send + 'static>(
-    operation: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    tokio::spawn(operation)
-        .await
-        .unwrap_or_else(|_| Err(Refusal::internal("the operation panicked")))
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, allow: None }
+    }
 }
 
-async fn whole_on<F: Future<Output = Result<(), Refusal>> + Send + 'static>(
-    registry: &Arc<Registry>,
-    sandbox: Arc<Sandbox>,
-    operation: impl FnOnce(Arc<Registry>, Arc<Sandbox>) -> F,
-) -> Result<(), Refusal> {
-    whole(operation(Arc::clone(registry), sandbox)).await
+async fn serve_one(
+    request: Request<Incoming>,
+    caller: &Caller,
+    context: &Context,
+    upgraded: &tokio::sync::mpsc::Sender<connect::Session>,
+    request_id: &str,
+) -> Result<Reply, Refused> {
+    let grant = &caller.grant;
+    if head_size(&request) > grant.limits.head {
+        return Err(Refusal::large_head(grant.limits.head).into());
+    }
+    let _under_way = grant.request()?;
+    let path = request.uri().path().to_owned();
+    let route = router::route(request.method(), &path)
+        .map_err(|none| Refused { refusal: none.refusal, allow: none.allow })?;
+    if route.is_admin() && !grant.admin {
+        return Err(Refusal::forbidden("this token does not open the admin routes").into());
+    }
+    let Route::Connect(id) = route else {
+        return Ok(dispatch(route, request, caller, &context.registry, request_id).await?);
+    };
+    let sandbox = context.registry.find(&caller.namespace, id)?;
+    let (reply, session) = connect::accept(&context.registry, sandbox, request, grant).await?;
+    // Room for one, and an upgrade is the connection's last request.
+    let _ = upgraded.try_send(session);
+    Ok(reply)
+}
+
+/// The head as it came, give or take a few bytes.
+fn head_size(request: &Request<Incoming>) -> usize {
+    // What stands around the words of the first line, and of each other.
+    const FIRST: usize = "  HTTP/1.1\r\n\r\n".len();
+    const EACH: usize = ": \r\n".len();
+    let uri = request.uri();
+    let target = uri.path().len() + uri.query().map_or(0, |query| 1 + query.len());
+    let headers = request.headers().iter();
+    let headers: usize =
+        headers.map(|(name, value)| name.as_str().len() + value.len() + EACH).sum();
+    FIRST + request.method().as_str().len() + target + headers
 }

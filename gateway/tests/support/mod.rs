@@ -303,6 +303,11 @@ pub(crate) fn serve(dir: &Path, arguments: &[&str]) -> Command {
 
 impl Served {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::logging(arguments, Stdio::null())
+    }
+
+    /// One whose log goes somewhere.
+    pub(crate) fn logging(arguments: &[&str], log: impl Into<Stdio>) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let dir = root.path().join("data");
         let mut served = Self {
@@ -312,18 +317,19 @@ impl Served {
             dir,
             _root: root,
         };
-        served.again(arguments);
+        served.launch(arguments, log.into());
         served
     }
 
     /// Starts another gateway on the same directory.
     pub(crate) fn again(&mut self, arguments: &[&str]) {
+        self.launch(arguments, Stdio::null());
+    }
+
+    fn launch(&mut self, arguments: &[&str], log: Stdio) {
         assert!(self.child.is_none());
-        let mut child = serve(&self.dir, arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
+        let mut child =
+            serve(&self.dir, arguments).stdout(Stdio::piped()).stderr(log).spawn().expect("starts");
         let stdout = child.stdout.take().expect("piped");
         self.child = Some(child);
         self.said.clear();
