@@ -58,6 +58,12 @@ const (
 	ErrProtocol Kind = "protocol"
 	// ErrUnavailable: the service answers, and cannot serve now.
 	ErrUnavailable Kind = "unavailable"
+	// ErrTlsFailed: no secure connection could be made: one side does not trust the other's
+	// certificate, or they have nothing in common; nothing was sent.
+	ErrTlsFailed Kind = "tls_failed"
+	// ErrProxyRefused: the proxy on the way wants other credentials, or does not let this gateway
+	// be reached; nothing was sent.
+	ErrProxyRefused Kind = "proxy_refused"
 	// ErrNotFound: no such sandbox, or it was deleted.
 	ErrNotFound Kind = "not_found"
 	// ErrConflict: the sandbox, as it is, does not allow this.
@@ -132,6 +138,8 @@ var kinds = map[C.vtrix_status]Kind{
 	C.VTRIX_STATUS_TIMEOUT:             ErrTimeout,
 	C.VTRIX_STATUS_PROTOCOL:            ErrProtocol,
 	C.VTRIX_STATUS_UNAVAILABLE:         ErrUnavailable,
+	C.VTRIX_STATUS_TLS_FAILED:          ErrTlsFailed,
+	C.VTRIX_STATUS_PROXY_REFUSED:       ErrProxyRefused,
 	C.VTRIX_STATUS_NOT_FOUND:           ErrNotFound,
 	C.VTRIX_STATUS_CONFLICT:            ErrConflict,
 	C.VTRIX_STATUS_NOT_ACTIVE:          ErrNotActive,

@@ -1319,6 +1319,16 @@ typedef void (*vtrix_saved_list_fn)(void *user_data,
 #define VTRIX_STATUS_UNAVAILABLE 306
 
 /**
+ * No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent.
+ */
+#define VTRIX_STATUS_TLS_FAILED 307
+
+/**
+ * The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent.
+ */
+#define VTRIX_STATUS_PROXY_REFUSED 308
+
+/**
  * No such sandbox, or it was deleted.
  */
 #define VTRIX_STATUS_NOT_FOUND 401

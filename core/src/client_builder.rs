@@ -4,14 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 use vtrix_protocol::limits::{FOREIGN_MESSAGE, RECEIVED_MESSAGE};
 
 use crate::client::Client;
 use crate::config::{Config, Routes};
 use crate::error::{Error, Result};
+use crate::pem::{self, Identity};
+use crate::proxy::{Proxy, ProxyOptions};
 
 /// TCP, TLS and upgrade together take three to four round trips; ten seconds bear a slow network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,11 +32,19 @@ const MAX_IN_FLIGHT: usize = 4_096;
 const MAX_CONNECTIONS: usize = 256;
 /// With one, a stream that is not read would hold up the calls of its own reader.
 const MIN_CONNECTIONS: usize = 2;
+/// Long enough for the pauses of a program that works with a sandbox, short enough that forgotten
+/// handles cost a gateway nothing.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Three attempts within a second bridge what a network drops and what a gateway's restart takes.
+const MAX_RETRIES: u32 = 2;
+/// More would only be waiting.
+const MOST_RETRIES: u32 = 10;
 
 /// Makes a [`Client`].
 ///
 /// What is not given is taken from the environment (`VTRIX_BASE_URL`, `VTRIX_TOKEN`,
-/// `VTRIX_PROJECT_ID`), then from the defaults. `Debug` shows no token.
+/// `VTRIX_PROJECT_ID`; for [`proxy`](Self::proxy) the usual variables), then from the defaults.
+/// `Debug` shows no token.
 #[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
@@ -52,7 +60,11 @@ pub struct ClientBuilder {
     max_in_flight: usize,
     max_connections: usize,
     max_message: usize,
+    idle_timeout: Duration,
+    max_retries: u32,
+    proxy: ProxyOptions,
     extra_root_pem: Vec<Vec<u8>>,
+    client_identity_pem: Option<Vec<u8>>,
 }
 
 impl ClientBuilder {
@@ -70,7 +82,11 @@ impl ClientBuilder {
             max_in_flight: MAX_IN_FLIGHT,
             max_connections: MAX_CONNECTIONS,
             max_message: RECEIVED_MESSAGE,
+            idle_timeout: IDLE_TIMEOUT,
+            max_retries: MAX_RETRIES,
+            proxy: ProxyOptions::default(),
             extra_root_pem: Vec::new(),
+            client_identity_pem: None,
         }
     }
 
@@ -160,7 +176,56 @@ impl ClientBuilder {
         self
     }
 
-    /// Checks everything and makes the client. No IO.
+    /// The certificate that this client shows to an `https` gateway that asks for one: PEM with
+    /// the certificate, its chain if any, and the private key, not encrypted. A proxy is never
+    /// shown it.
+    pub fn client_identity_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.client_identity_pem = Some(pem.into());
+        self
+    }
+
+    /// A connection that carries no call is closed after so long, and the next call makes another:
+    /// 5 min unless said otherwise. Connections of the control plane are not kept past 50 s.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How often a call is made again, and the making of a connection tried again: 2 unless said
+    /// otherwise, 10 at most, 0 for never.
+    ///
+    /// A call that never reached the gateway is made again whatever it does. One that may have
+    /// reached it, only if it is idempotent: what reads, and delete. A command, a create or a write
+    /// that may have run never is. The wait is 100 ms and doubles up to 2 s, half of it left to
+    /// chance, and never less than a gateway asks for by `Retry-After`; where that is more than
+    /// 30 s, or more than is left of `call_timeout`, the error comes at once.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// The proxy on the way to the gateway, for every connection: `http://`, `https://` (both by
+    /// CONNECT), `socks5://` (the gateway's name is resolved here) or `socks5h://` (by the proxy),
+    /// with `user:password@` where it wants them, percent-encoded. Empty: none.
+    ///
+    /// Not given, it is `HTTPS_PROXY` for an `https` gateway and `HTTP_PROXY` for an `http` one,
+    /// then `ALL_PROXY`, each in capitals or not. `HTTP_PROXY` is not read where `REQUEST_METHOD`
+    /// is set: in a CGI program it is a stranger's word. The environment's proxy is not asked for
+    /// this very host (`localhost`, `127.0.0.1`, `::1`).
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy.proxy = Some(url.into());
+        self
+    }
+
+    /// What is reached without a proxy, separated by commas: names (which include the names below
+    /// them), addresses, networks such as `10.0.0.0/8`, or `*`. Not given, it is `NO_PROXY`; empty:
+    /// nothing, whatever the environment says.
+    pub fn no_proxy(mut self, list: impl Into<String>) -> Self {
+        self.proxy.no_proxy = Some(list.into());
+        self
+    }
+
+    /// Checks everything and makes the client. No IO but for the platform's trust store.
     ///
     /// # Errors
     ///
@@ -190,6 +255,7 @@ impl ClientBuilder {
             ("connect_timeout", self.connect_timeout),
             ("call_timeout", self.call_timeout),
             ("heartbeat_interval", self.heartbeat_interval),
+            ("idle_timeout", self.idle_timeout),
         ] {
             if duration.is_zero() {
                 return Err(Error::invalid(format!("{name} is zero")));
@@ -208,10 +274,17 @@ impl ClientBuilder {
                 return Err(Error::invalid(format!("{name} is {value}, the least is {least}")));
             }
         }
+        if self.max_retries > MOST_RETRIES {
+            let message =
+                format!("max_retries is {}, the most is {MOST_RETRIES}", self.max_retries);
+            return Err(Error::invalid(message));
+        }
+        let proxy = Proxy::choose(&base_url, &self.proxy, &env)?;
         let mut extra_roots = Vec::new();
         for pem in &self.extra_root_pem {
-            extra_roots.extend(check_pem(pem)?);
+            extra_roots.extend(pem::certificates("extra_root_pem", pem)?);
         }
+        let identity = self.client_identity_pem.as_deref().map(Identity::read).transpose()?;
         Ok(Config {
             base_url,
             token,
@@ -225,7 +298,11 @@ impl ClientBuilder {
             max_in_flight: self.max_in_flight,
             max_connections: self.max_connections,
             max_message: self.max_message,
+            idle_timeout: self.idle_timeout,
+            max_retries: self.max_retries,
+            proxy,
             extra_roots,
+            identity,
         })
     }
 }
@@ -269,17 +346,6 @@ fn check_header(origin: &str, value: Option<String>) -> Result<Option<String>> {
     Ok(Some(value))
 }
 
-fn check_pem(pem: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let roots = CertificateDer::pem_slice_iter(pem)
-        .map(|root| root.map(|root| root.to_vec()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::invalid(format!("extra_root_pem is no PEM: {error:?}")))?;
-    if roots.is_empty() {
-        return Err(Error::invalid("extra_root_pem holds no certificate"));
-    }
-    Ok(roots)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +371,7 @@ mod tests {
     #[test]
     fn options_come_before_the_environment() {
         let env = |name: &str| Some(format!("http://env/{name}"));
+        let at = |url| at(url).proxy("");
         let config = at("http://option").config(env).unwrap();
         assert_eq!(config.base_url.host_str(), Some("option"));
         assert_eq!(config.token.as_deref(), Some("http://env/VTRIX_TOKEN"));
@@ -345,6 +412,9 @@ mod tests {
         assert!(refused(at("http://h").max_in_flight(0)).contains("max_in_flight"));
         assert!(refused(at("http://h").max_connections(1)).contains("max_connections"));
         assert!(refused(at("http://h").max_message(1)).contains("max_message"));
+        assert!(refused(at("http://h").idle_timeout(zero)).contains("idle_timeout"));
+        assert!(refused(at("http://h").max_retries(11)).contains("max_retries"));
+        assert!(at("http://h").max_retries(10).config(no_env).is_ok());
     }
 
     #[test]
@@ -352,7 +422,7 @@ mod tests {
         assert!(refused(at("http://h").extra_root_pem("nothing")).contains("extra_root_pem"));
         let pem = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
         let config = at("http://h").extra_root_pem(pem).config(no_env).unwrap();
-        assert_eq!(config.extra_roots, [[0, 1, 2]]);
+        assert_eq!(config.extra_roots[0].as_ref(), [0, 1, 2]);
     }
 
     #[test]

@@ -99,6 +99,10 @@ kinds! {
     Protocol, "protocol", 305, false, [-32700, -32600, -32601];
     /// The service answers, and cannot serve now.
     Unavailable, "unavailable", 306, true, [];
+    /// No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent.
+    TlsFailed, "tls_failed", 307, false, [];
+    /// The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent.
+    ProxyRefused, "proxy_refused", 308, false, [];
     /// No such sandbox, or it was deleted.
     NotFound, "not_found", 401, false, [-32010];
     /// The sandbox, as it is, does not allow this.
@@ -157,8 +161,9 @@ impl ErrorKind {
     pub fn of_http_status(status: u16) -> Self {
         match status {
             400 | 405 | 413 | 414 | 415 | 422 | 431 => Self::InvalidArgument,
-            401 | 403 | 407 => Self::Unauthorized,
+            401 | 403 => Self::Unauthorized,
             404 | 410 => Self::NotFound,
+            407 => Self::ProxyRefused,
             408 | 500..=599 => Self::Unavailable,
             409 | 412 => Self::Conflict,
             429 => Self::RateLimited,

@@ -235,6 +235,7 @@ impl Sandbox {
         Ok(stat.exists)
     }
 
+    /// A call that only reads.
     async fn on_path<T: serde::de::DeserializeOwned>(
         &self,
         operation: &'static str,
@@ -246,7 +247,7 @@ impl Sandbox {
             let max_message =
                 Some(self.max_message() as u64).filter(|_| matches!(method, READ | LIST_FILES));
             let params = PathParams { path: path.to_owned(), max_message };
-            self.link().call(method, &params, None).await
+            self.link().read(method, &params).await
         };
         work.await.map_err(|error: Error| error.about(path).called(operation))
     }

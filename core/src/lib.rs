@@ -58,9 +58,11 @@ mod files;
 mod lifecycle;
 mod options;
 mod outcome;
+mod pem;
 mod pieces;
 #[cfg(feature = "session-extension-preview")]
 pub mod preview;
+mod proxy;
 mod quote;
 mod run;
 pub mod runtime;

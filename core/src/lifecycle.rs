@@ -275,7 +275,7 @@ async fn poll(
         loop {
             let look = match known.take() {
                 Some(info) => Ok(info),
-                None => control.get(id).await,
+                None => control.look(id).await,
             };
             match look {
                 Ok(info) => {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep};
-use vtrix_protocol::files::ReadStreamParams;
+use vtrix_protocol::files::{READ_STREAM, ReadStreamParams};
 
 use crate::assembly::{Assembled, attach};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ use crate::event::{ExecEvent, LogEvent, Output};
 use crate::events::Events;
 use crate::outcome::OutputStream;
 use crate::sandbox::Sandbox;
-use crate::transport::{Exchange, Frame};
+use crate::transport::{Exchange, Frame, Retry, deadline};
 
 type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T>> + Send>>;
 
@@ -173,15 +173,11 @@ impl FileStream {
         path: &str,
         chunk_size: Option<u64>,
     ) -> Result<Self> {
+        let retry = sandbox.link().retry(deadline(sandbox.call_timeout()));
         let params = ReadStreamParams { path: path.to_owned(), chunk_size };
-        let exchange =
-            sandbox.link().open(vtrix_protocol::files::READ_STREAM, &params, false).await?;
-        let state = FileState {
-            exchange: Some(exchange),
-            _sandbox: sandbox.clone(),
-            path: path.to_owned(),
-            received: 0,
-        };
+        let exchange = Some(sandbox.link().open(READ_STREAM, &params, false).await?);
+        let sandbox = sandbox.clone();
+        let state = FileState { exchange, sandbox, params, retry, received: 0 };
         let chunks = stream::unfold(state, |mut state| async move {
             let chunk = state.next().await?;
             Some((chunk, state))
@@ -222,8 +218,10 @@ impl fmt::Debug for FileStream {
 struct FileState {
     exchange: Option<Exchange>,
     /// Dropping the last handle would end the transfer.
-    _sandbox: Sandbox,
-    path: String,
+    sandbox: Sandbox,
+    params: ReadStreamParams,
+    /// For as long as nothing has come.
+    retry: Retry,
     received: u64,
 }
 
@@ -238,12 +236,30 @@ impl FileState {
                 }
                 Some(Ok(Frame::Answer(answer))) => self.complete(&answer),
                 Some(Ok(_)) => continue,
+                Some(Err(error)) if self.from_the_start(&error) => match self.reopen(error).await {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
                 Some(Err(error)) => Err(error),
                 None => Err(Error::new(ErrorKind::Protocol, "the file's frames just ended")),
             };
             self.exchange = None;
-            return end.err().map(|error| Err(error.about(&self.path).called("read_stream")));
+            let path = &self.params.path;
+            return end.err().map(|error| Err(error.about(path).called("read_stream")));
         }
+    }
+
+    /// Whether nothing is lost by beginning again.
+    fn from_the_start(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::ConnectionLost && self.received == 0
+    }
+
+    async fn reopen(&mut self, error: Error) -> Result<()> {
+        self.exchange = None;
+        self.retry.again(error).await?;
+        let exchange = self.sandbox.link().open(READ_STREAM, &self.params, false).await?;
+        self.exchange = Some(exchange);
+        Ok(())
     }
 
     /// Less than was announced is a loss. More is none: a file may grow while it is read, and some

@@ -60,6 +60,10 @@ pub const VTRIX_STATUS_TIMEOUT: vtrix_status = 304;
 pub const VTRIX_STATUS_PROTOCOL: vtrix_status = 305;
 /// The service answers, and cannot serve now.
 pub const VTRIX_STATUS_UNAVAILABLE: vtrix_status = 306;
+/// No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent.
+pub const VTRIX_STATUS_TLS_FAILED: vtrix_status = 307;
+/// The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent.
+pub const VTRIX_STATUS_PROXY_REFUSED: vtrix_status = 308;
 /// No such sandbox, or it was deleted.
 pub const VTRIX_STATUS_NOT_FOUND: vtrix_status = 401;
 /// The sandbox, as it is, does not allow this.
@@ -133,6 +137,8 @@ fn name(status: vtrix_status) -> &'static std::ffi::CStr {
         VTRIX_STATUS_TIMEOUT => c"timeout",
         VTRIX_STATUS_PROTOCOL => c"protocol",
         VTRIX_STATUS_UNAVAILABLE => c"unavailable",
+        VTRIX_STATUS_TLS_FAILED => c"tls_failed",
+        VTRIX_STATUS_PROXY_REFUSED => c"proxy_refused",
         VTRIX_STATUS_NOT_FOUND => c"not_found",
         VTRIX_STATUS_CONFLICT => c"conflict",
         VTRIX_STATUS_NOT_ACTIVE => c"not_active",

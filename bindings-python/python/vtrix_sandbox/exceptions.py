@@ -46,8 +46,10 @@ __all__ = [
     "PartialError",
     "PermissionDeniedError",
     "ProtocolError",
+    "ProxyRefusedError",
     "RateLimitedError",
     "SandboxError",
+    "TlsFailedError",
     "TooLargeError",
     "UnauthorizedError",
     "UnavailableError",
@@ -218,6 +220,24 @@ class UnavailableError(SandboxError):
     """The service answers, and cannot serve now."""
 
     kind = "unavailable"
+
+
+class TlsFailedError(SandboxError, ConnectionError):
+    """No secure connection could be made; nothing was sent.
+
+    One side does not trust the other's certificate, or they have nothing in common.
+    """
+
+    kind = "tls_failed"
+
+
+class ProxyRefusedError(SandboxError, ConnectionError):
+    """The proxy on the way wants other credentials, or does not let this gateway be reached.
+
+    Nothing was sent.
+    """
+
+    kind = "proxy_refused"
 
 
 class NotFoundError(SandboxError, LookupError):

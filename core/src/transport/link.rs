@@ -10,11 +10,15 @@
 //! waits for another to end, as long as a call may take, and then fails: the end it waits for may be
 //! in the hands of its own program.
 //!
-//! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again;
-//! what was never written is, once. The next call dials afresh.
+//! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again,
+//! unless it only reads; what was never written is, once. The next call dials afresh, and a dial
+//! that fails for a passing reason is tried again, as `retry` has it.
+//!
+//! **Idleness.** A connection that has carried nothing for `idle_timeout` is closed. Only the link
+//! can tell, under the lock under which calls take their places.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -23,15 +27,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use vtrix_protocol::{limits, rpc};
 
 use super::driver::{self, Order, Shared, Submission, closed};
 use super::queue::{self, queue};
+use super::retry::{self, Retry};
 use super::session::Frame;
 use super::sink::{Collected, Collector, Sink};
-use super::socket::Dialer;
+use super::socket::{Dialer, Socket};
 use crate::config::Config;
 use crate::connection::{ConnectionEvents, Connectivity};
 use crate::error::{Error, ErrorKind, Result};
@@ -49,7 +54,7 @@ struct Inner {
     config: Arc<Config>,
     dialer: Arc<Dialer>,
     sandbox_id: String,
-    closed: AtomicBool,
+    closed: watch::Sender<bool>,
     in_flight: Arc<Semaphore>,
     unwritten: Arc<Semaphore>,
     /// Told when a stream gives its connection back.
@@ -68,6 +73,8 @@ struct Connection {
     handle: Arc<Wire>,
     calls: usize,
     streams: usize,
+    /// When it last carried something.
+    used: Instant,
 }
 
 /// What calls hold of a connection. Dropping the last one ends its driver.
@@ -89,7 +96,7 @@ impl Link {
         Self(Arc::new(Inner {
             dialer,
             sandbox_id: sandbox_id.to_owned(),
-            closed: AtomicBool::new(false),
+            closed: watch::Sender::new(false),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             unwritten: Arc::new(Semaphore::new(UNWRITTEN_KIB)),
             freed: Notify::new(),
@@ -112,20 +119,45 @@ impl Link {
         params: &P,
         deadline: Option<Duration>,
     ) -> Result<R> {
+        self.make(method, params, deadline, false).await
+    }
+
+    /// As [`call`](Self::call), for a call that only reads: it is made again when its connection
+    /// is lost.
+    pub(crate) async fn read<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &P,
+    ) -> Result<R> {
+        self.make(method, params, None, true).await
+    }
+
+    async fn make<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &P,
+        deadline: Option<Duration>,
+        reads: bool,
+    ) -> Result<R> {
         let limit = deadline.unwrap_or(self.0.config.call_timeout);
+        let end = retry::deadline(limit);
         let submitted = AtomicBool::new(false);
-        let work = self.answer(method, params, &submitted);
-        let answer = if limit == Duration::MAX {
-            work.await
-        } else {
-            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let retry = reads.then(|| self.retry(end));
+        let work = self.answer(method, params, &submitted, retry);
+        let answer = timeout_at(end, work)
+            .await
+            .unwrap_or_else(|_| {
                 let sent = submitted.load(Ordering::Relaxed);
                 Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
                     .with_may_have_run(sent))
             })
-        }
-        .map_err(|error| error.during(method))?;
+            .map_err(|error| error.during(method))?;
         parse(&answer).map_err(|error| error.during(method))
+    }
+
+    /// The attempts of a call that only reads.
+    pub(crate) fn retry(&self, deadline: Instant) -> Retry {
+        Retry::new(&self.0.config, deadline)
     }
 
     async fn answer<P: Serialize>(
@@ -133,6 +165,7 @@ impl Link {
         method: &'static str,
         params: &P,
         submitted: &AtomicBool,
+        mut retry: Option<Retry>,
     ) -> Result<Box<RawValue>> {
         let mut again = true;
         loop {
@@ -142,9 +175,13 @@ impl Link {
             submitted.store(true, Ordering::Relaxed);
             let end = answer.await.unwrap_or_else(|_| Err(abandoned_by_driver()));
             open.ended = true;
-            match end {
-                Err(error) if again && never_sent(&error) => again = false,
-                end => return end,
+            match (end, &mut retry) {
+                (Err(error), _) if again && never_sent(&error) => again = false,
+                (Err(error), Some(retry)) if error.kind() == ErrorKind::ConnectionLost => {
+                    drop(open);
+                    retry.again(error).await?;
+                }
+                (end, _) => return end,
             }
         }
     }
@@ -194,7 +231,7 @@ impl Link {
     /// Closes: open calls fail with [`ErrorKind::Closed`], later ones fail with it at once, and
     /// commands that were being waited for are killed. Idempotent; needs no runtime.
     pub(crate) fn close(&self) {
-        self.0.closed.store(true, Ordering::Release);
+        self.0.closed.send_replace(true);
         self.0.in_flight.close();
         self.0.unwritten.close();
         self.0.freed.notify_waiters();
@@ -213,7 +250,7 @@ impl Link {
 
     /// Whether [`Link::close`] was called.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Acquire)
+        *self.0.closed.borrow()
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
@@ -223,7 +260,8 @@ impl Link {
 
     async fn lease(&self, stream: bool) -> Result<Lease> {
         let in_flight = self.0.in_flight.clone().acquire_owned().await.map_err(|_| closed())?;
-        let patience = Instant::now() + self.0.config.call_timeout;
+        let patience = retry::deadline(self.0.config.call_timeout);
+        let mut ended = self.0.closed.subscribe();
         loop {
             // Made before the look, so that nothing that happens after it is missed.
             let freed = self.0.freed.notified();
@@ -248,7 +286,10 @@ impl Link {
                     continue;
                 }
             };
-            let dialled = dialling.clone().await;
+            let dialled = tokio::select! {
+                dialled = dialling.clone() => dialled,
+                _ = ended.wait_for(|closed| *closed) => return Err(closed()),
+            };
             // Whoever comes first clears the way for the next dial.
             let mut connections = self.connections();
             if connections.dialling.as_ref().is_some_and(|now| now.ptr_eq(&dialling)) {
@@ -272,16 +313,26 @@ impl Link {
             Err(error) => return async { Err(error) }.boxed().shared(),
         };
         let task = runtime.spawn(async move {
-            let socket = dialer.dial(&sandbox_id).await?;
+            let socket = dial(&dialer, &sandbox_id, &config, &link).await?;
             let Some(link) = link.upgrade().map(Link) else { return Ok(()) };
             let (orders, received) = mpsc::unbounded_channel();
             let shared = Arc::new(Shared::new());
             let live = link.0.connectivity.connected();
-            tokio::spawn(driver::drive(socket, received, shared.clone(), config, live));
-            let handle = Arc::new(Wire { orders, shared });
+            let handle = Arc::new(Wire { orders, shared: shared.clone() });
+            let reaped = reap(Arc::downgrade(&link.0), Arc::downgrade(&handle));
+            tokio::spawn(async move {
+                let driven = driver::drive(socket, received, shared, config, live);
+                tokio::pin!(driven);
+                tokio::select! {
+                    () = &mut driven => {}
+                    // The driver says goodbye once nobody holds its connection.
+                    () = reaped => driven.await,
+                }
+            });
             let mut connections = link.connections();
             if !link.is_closed() {
-                connections.list.push(Connection { handle, calls: 0, streams: 0 });
+                let used = Instant::now();
+                connections.list.push(Connection { handle, calls: 0, streams: 0, used });
             }
             Ok(())
         });
@@ -307,6 +358,56 @@ impl Link {
     fn retire(&self, handle: &Arc<Wire>) {
         handle.shared.usable.store(false, Ordering::Release);
         self.connections().list.retain(|connection| !Arc::ptr_eq(&connection.handle, handle));
+    }
+}
+
+/// Dials until it succeeds, until it can't, or until nobody is left to dial for.
+async fn dial(
+    dialer: &Dialer,
+    sandbox_id: &str,
+    config: &Config,
+    link: &Weak<Inner>,
+) -> Result<Socket> {
+    let mut retry = Retry::new(config, retry::deadline(config.call_timeout));
+    loop {
+        let error = match dialer.dial(sandbox_id).await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        let wanted = link.upgrade().is_some_and(|link| !*link.closed.borrow());
+        if !wanted || !retry::transient(&error) {
+            return Err(error);
+        }
+        retry.again(error).await?;
+    }
+}
+
+/// Waits until a connection has carried nothing for the idle time-out, and takes it out of the
+/// link. Never ends where something else does that before.
+async fn reap(link: Weak<Inner>, handle: Weak<Wire>) {
+    let mut wait = Duration::ZERO;
+    loop {
+        tokio::time::sleep_until(retry::deadline(wait)).await;
+        let (Some(link), Some(handle)) = (link.upgrade().map(Link), handle.upgrade()) else {
+            break;
+        };
+        let timeout = link.0.config.idle_timeout;
+        let mut connections = link.connections();
+        let list = &mut connections.list;
+        let Some(at) = list.iter().position(|c| Arc::ptr_eq(&c.handle, &handle)) else { break };
+        let idle = list[at].used.elapsed();
+        if list[at].is_idle() && idle >= timeout {
+            list.swap_remove(at);
+            return;
+        }
+        wait = if list[at].is_idle() { timeout - idle } else { timeout };
+    }
+    std::future::pending().await
+}
+
+impl Connection {
+    fn is_idle(&self) -> bool {
+        self.calls == 0 && self.streams == 0
     }
 }
 
@@ -388,14 +489,14 @@ impl Lease {
         let list = &mut connections.list;
         let at = list.iter().position(|c| Arc::ptr_eq(&c.handle, &self.handle))?;
         let connection = &mut list[at];
+        connection.used = Instant::now();
         if self.stream {
             connection.streams -= 1;
         } else {
             connection.calls -= 1;
         }
         // One idle connection for calls and one for the next stream are worth keeping.
-        let idle = |c: &Connection| c.streams == 0 && c.calls == 0;
-        let surplus = idle(&list[at]) && list.iter().filter(|c| idle(c)).count() > 2;
+        let surplus = list[at].is_idle() && list.iter().filter(|c| c.is_idle()).count() > 2;
         surplus.then(|| list.swap_remove(at))
     }
 }

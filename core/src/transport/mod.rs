@@ -8,18 +8,28 @@
 //! streams, and what a cut does to each. `driver` is the one task that owns a socket and feeds
 //! its session. `sink` is where a call's frames go, `queue` the bounded way from a driver to one
 //! reader. `socket` makes sockets.
+//!
+//! Both ways share one `connector`: name, TCP, proxy (`tunnel`) and TLS (`tls`). `retry` says what
+//! is made again, and when.
 //! Nothing here knows what a file or a command means to a user.
 
+mod answer;
+mod connector;
 mod driver;
 mod http;
 mod link;
 mod queue;
+mod retry;
+mod routes;
 mod session;
 mod sink;
 mod socket;
+mod stream;
 mod tls;
+mod tunnel;
 
 pub(crate) use self::http::ControlPlane;
 pub(crate) use self::link::{Exchange, Link};
+pub(crate) use self::retry::{Retry, deadline};
 pub(crate) use self::session::{Chunk, Frame, Started};
 pub(crate) use self::sink::Collected;

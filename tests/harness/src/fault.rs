@@ -27,6 +27,22 @@ pub struct Faults {
     pub tiny: bool,
     /// Close every new connection at once.
     pub refuse: bool,
+    /// Only so many of the connections to come; the others are left alone.
+    pub first: Option<u64>,
+}
+
+impl Faults {
+    /// What happens to the next connection.
+    fn next(&mut self) -> Self {
+        match &mut self.first {
+            Some(0) => Self::default(),
+            Some(left) => {
+                *left -= 1;
+                self.clone()
+            }
+            None => self.clone(),
+        }
+    }
 }
 
 /// A proxy that runs. Dropping it cuts everything and stops listening.
@@ -44,6 +60,7 @@ struct Shared {
     cut: watch::Sender<u64>,
     stalled: watch::Sender<bool>,
     connections: AtomicU64,
+    open: AtomicU64,
     up: AtomicU64,
     down: AtomicU64,
     turns: AtomicU64,
@@ -64,6 +81,7 @@ impl FaultProxy {
             cut: watch::Sender::new(0),
             stalled: watch::Sender::new(false),
             connections: AtomicU64::new(0),
+            open: AtomicU64::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             turns: AtomicU64::new(0),
@@ -98,6 +116,11 @@ impl FaultProxy {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// Connections that are open now.
+    pub fn open(&self) -> u64 {
+        self.shared.open.load(Ordering::SeqCst)
+    }
+
     /// Bytes so far, from the client and to it.
     pub fn bytes(&self) -> (u64, u64) {
         (self.shared.up.load(Ordering::SeqCst), self.shared.down.load(Ordering::SeqCst))
@@ -120,15 +143,20 @@ impl Drop for FaultProxy {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-        let faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner).next();
         if faults.refuse {
             continue;
         }
-        tokio::spawn(serve(client, Arc::clone(&shared), faults, number));
+        shared.open.fetch_add(1, Ordering::SeqCst);
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            serve(client, &shared, faults, number).await;
+            shared.open.fetch_sub(1, Ordering::SeqCst);
+        });
     }
 }
 
-async fn serve(client: TcpStream, shared: Arc<Shared>, faults: Faults, number: u64) {
+async fn serve(client: TcpStream, shared: &Shared, faults: Faults, number: u64) {
     let mut cut = shared.cut.subscribe();
     let Ok(gateway) = TcpStream::connect(shared.target).await else { return };
     // Two small writes in a row must not wait for each other's acknowledgement.
@@ -136,8 +164,8 @@ async fn serve(client: TcpStream, shared: Arc<Shared>, faults: Faults, number: u
     let _ = gateway.set_nodelay(true);
     let (from_client, to_client) = client.into_split();
     let (from_gateway, to_gateway) = gateway.into_split();
-    let up = Copying { shared: &shared, upwards: true, limit: faults.cut_after_up };
-    let down = Copying { shared: &shared, upwards: false, limit: faults.cut_after_down };
+    let up = Copying { shared, upwards: true, limit: faults.cut_after_up };
+    let down = Copying { shared, upwards: false, limit: faults.cut_after_down };
     let mut dice = Dice(faults.seed.wrapping_add(number).wrapping_mul(2).wrapping_add(1));
     let mut other = Dice(dice.next());
     let tiny = faults.tiny;

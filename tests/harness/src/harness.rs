@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use vtrix_gateway::{Backend, Gateway, GatewayBuilder, Mode};
-use vtrix_sandbox::{Client, CreateOptions, Sandbox};
+use vtrix_sandbox::{Client, ClientBuilder, CreateOptions, Sandbox};
 
 use crate::Host;
 
@@ -83,6 +83,12 @@ impl HarnessBuilder {
     /// Asks clients for `token` in place of one made here.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.gateway = self.gateway.token(token);
+        self
+    }
+
+    /// Answers to `name`, beside addresses and `localhost`.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.gateway = self.gateway.allow_host(name);
         self
     }
 
@@ -185,12 +191,12 @@ impl Harness {
     /// # Panics
     /// The client refuses the address.
     pub fn client_at(&self, url: &str) -> Client {
-        Client::builder()
-            .base_url(url)
-            .token(self.token())
-            .project_id(PROJECT)
-            .build()
-            .expect("a gateway's address is a base URL")
+        self.client_builder(url).build().expect("a gateway's address is a base URL")
+    }
+
+    /// The making of a client that reaches this gateway at `url`.
+    pub fn client_builder(&self, url: &str) -> ClientBuilder {
+        Client::builder().base_url(url).token(self.token()).project_id(PROJECT)
     }
 
     /// A sandbox of the test's own.

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use vtrix_gateway::Backend;
 use vtrix_harness::{Harness, PROJECT};
+use vtrix_sandbox::{Client, CreateOptions};
 
 #[derive(Parser)]
 #[command(about = "A gateway for tests, in any language", version)]
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long)]
         process_backend: bool,
     },
+    /// Create a sandbox at the gateway of the environment, run a command in it, and delete it.
+    Probe,
 }
 
 /// A number with a unit: `ms`, `s`, `m` or `h`.
@@ -69,7 +72,16 @@ async fn main() -> ExitCode {
         default_ttl,
         max_sandboxes,
         process_backend,
-    } = Arguments::parse().command;
+    } = Arguments::parse().command
+    else {
+        return match probe().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}: {error}", error.kind());
+                ExitCode::FAILURE
+            }
+        };
+    };
     let backend = if process_backend { Backend::Process } else { Backend::Local };
     let harness = Harness::builder()
         .plain_wire(plain_wire)
@@ -96,6 +108,14 @@ async fn main() -> ExitCode {
         eprintln!("left behind: {line}");
     }
     if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn probe() -> vtrix_sandbox::Result<()> {
+    let client = Client::from_env()?;
+    let sandbox = client.create(CreateOptions::new("probe")).await?;
+    let done = sandbox.run("echo hello").await?;
+    print!("{}", done.output_text());
+    sandbox.delete().await
 }
 
 async fn told_to_stop() {

@@ -37,7 +37,8 @@ pub enum Upgrade {
 }
 
 impl RawPeer {
-    /// Answers each HTTP request with `answer` of its method and path, as raw bytes.
+    /// Answers each HTTP request with `answer` of its method and path, as raw bytes; none at all
+    /// close the connection, and no answer keeps it.
     ///
     /// # Panics
     /// No port of the loopback address is free.
@@ -89,6 +90,11 @@ impl RawPeer {
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
 }
 
 impl Drop for RawPeer {
@@ -136,7 +142,7 @@ async fn connection<F: Future<Output = ()> + Send>(
             return;
         }
         let Some(bytes) = answer(&method, &path) else { std::future::pending().await };
-        if stream.write_all(&bytes).await.is_err() {
+        if bytes.is_empty() || stream.write_all(&bytes).await.is_err() {
             return;
         }
     }

@@ -43,6 +43,10 @@ extension SandboxError {
         public static let `protocol` = Kind(rawValue: "protocol")
         /// The service answers, and cannot serve now.
         public static let unavailable = Kind(rawValue: "unavailable")
+        /// No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent.
+        public static let tlsFailed = Kind(rawValue: "tls_failed")
+        /// The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent.
+        public static let proxyRefused = Kind(rawValue: "proxy_refused")
         /// No such sandbox, or it was deleted.
         public static let notFound = Kind(rawValue: "not_found")
         /// The sandbox, as it is, does not allow this.
@@ -101,6 +105,8 @@ extension SandboxError {
             .timeout,
             .protocol,
             .unavailable,
+            .tlsFailed,
+            .proxyRefused,
             .notFound,
             .conflict,
             .notActive,

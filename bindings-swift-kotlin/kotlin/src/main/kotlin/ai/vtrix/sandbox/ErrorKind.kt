@@ -53,6 +53,12 @@ public enum class ErrorKind(public val wireName: String) {
     /** The service answers, and cannot serve now. */
     UNAVAILABLE("unavailable"),
 
+    /** No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent. */
+    TLS_FAILED("tls_failed"),
+
+    /** The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent. */
+    PROXY_REFUSED("proxy_refused"),
+
     /** No such sandbox, or it was deleted. */
     NOT_FOUND("not_found"),
 

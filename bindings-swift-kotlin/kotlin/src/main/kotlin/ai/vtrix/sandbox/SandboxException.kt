@@ -101,6 +101,12 @@ public abstract class SandboxException internal constructor(
     /** The service answers, and cannot serve now. */
     public class Unavailable internal constructor(facts: Facts) : SandboxException(ErrorKind.UNAVAILABLE, facts)
 
+    /** No secure connection could be made: one side does not trust the other's certificate, or they have nothing in common; nothing was sent. */
+    public class TlsFailed internal constructor(facts: Facts) : SandboxException(ErrorKind.TLS_FAILED, facts)
+
+    /** The proxy on the way wants other credentials, or does not let this gateway be reached; nothing was sent. */
+    public class ProxyRefused internal constructor(facts: Facts) : SandboxException(ErrorKind.PROXY_REFUSED, facts)
+
     /** No such sandbox, or it was deleted. */
     public class NotFound internal constructor(facts: Facts) : SandboxException(ErrorKind.NOT_FOUND, facts)
 
@@ -197,6 +203,8 @@ private fun exceptionOf(facts: Facts): SandboxException = when (ErrorKind.of(fac
     ErrorKind.TIMEOUT -> SandboxException.Timeout(facts)
     ErrorKind.PROTOCOL -> SandboxException.Protocol(facts)
     ErrorKind.UNAVAILABLE -> SandboxException.Unavailable(facts)
+    ErrorKind.TLS_FAILED -> SandboxException.TlsFailed(facts)
+    ErrorKind.PROXY_REFUSED -> SandboxException.ProxyRefused(facts)
     ErrorKind.NOT_FOUND -> SandboxException.NotFound(facts)
     ErrorKind.CONFLICT -> SandboxException.Conflict(facts)
     ErrorKind.NOT_ACTIVE -> SandboxException.NotActive(facts)
