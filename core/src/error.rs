@@ -170,6 +170,19 @@ impl ErrorKind {
             _ => Self::Gateway,
         }
     }
+
+    /// Whether the way to the sandbox failed, so that what was going on at its other end is not
+    /// known, and a further call is likely to fail as well.
+    pub(crate) fn is_of_connection(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectFailed
+                | Self::ConnectTimeout
+                | Self::ConnectionLost
+                | Self::Timeout
+                | Self::Unavailable
+        )
+    }
 }
 
 impl fmt::Display for ErrorKind {

@@ -138,7 +138,7 @@ impl Sandbox {
         mode: Option<u32>,
     ) -> Result<()> {
         let data = base64::engine::general_purpose::STANDARD.encode(content);
-        let params = WriteBinaryParams { path: path.to_owned(), data, mode };
+        let params = WriteBinaryParams { path: path.to_owned(), data, mode, offset: None };
         self.link().call::<_, IgnoredAny>(WRITE_BINARY, &params, None).await.map(drop)
     }
 

@@ -68,6 +68,8 @@ mod run;
 pub mod runtime;
 mod sandbox;
 mod script;
+mod source;
+mod staging;
 mod stream;
 mod transfer;
 mod transport;

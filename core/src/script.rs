@@ -20,6 +20,10 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// Exit statuses by which a script says what the file system's words would not.
 pub(crate) const IS_A_DIRECTORY: i32 = 81;
 pub(crate) const NOT_A_REGULAR_FILE: i32 = 82;
+/// The last words are the program's name.
+pub(crate) const LACKS_A_PROGRAM: i32 = 83;
+/// A shell's own for a command that it does not find.
+const NOT_FOUND: i32 = 127;
 
 /// Runs `script` and returns its standard output. It sees none of the handle's environment:
 /// a `PATH` or a `LANG` for the user's commands is not for ours.
@@ -49,12 +53,16 @@ pub(crate) async fn run(
 }
 
 fn failure(done: &CommandFinished) -> Error {
+    let lacks =
+        |what: &str| Error::new(ErrorKind::CommandNotStarted, format!("the sandbox has {what}"));
     let stderr = done.stderr();
     let words = String::from_utf8_lossy(&stderr);
     let words = words.trim();
     match done.exit_code() {
         Some(IS_A_DIRECTORY) => Error::new(ErrorKind::IsADirectory, "is a directory"),
         Some(NOT_A_REGULAR_FILE) => Error::new(ErrorKind::NotARegularFile, "is not a regular file"),
+        Some(LACKS_A_PROGRAM) => lacks(&format!("no program `{words}`")),
+        Some(NOT_FOUND) => lacks(&format!("no program that this needs: {words}")),
         _ if words.is_empty() => Error::new(ErrorKind::FileIo, done.outcome().to_string()),
         _ => Error::new(kind_of(words), words),
     }

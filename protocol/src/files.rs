@@ -49,16 +49,32 @@ pub struct EditParams {
     pub new_text: String,
 }
 
-/// Parameters of `write_binary`.
+/// Parameters of `write_binary`. `D` is whatever becomes a JSON string.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct WriteBinaryParams {
+pub struct WriteBinaryParams<D = String> {
     /// In the sandbox.
     pub path: String,
-    /// The whole new content, base64 with padding.
-    pub data: String,
+    /// The whole new content, or a stretch of it, base64 with padding.
+    pub data: D,
     /// Permission bits; absent: kept, or 0644 for a new file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
+    /// Where in the file that is there the data goes, in bytes; 0 replaces the file as a whole, as
+    /// an absent one does. Ours: above 0 only for a file whose write at 0 was answered with one,
+    /// since whoever does not know the field replaces the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+/// Result of `write_binary`; other gateways answer anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WriteBinaryResult {
+    /// Bytes of `data`.
+    pub bytes_written: u64,
+    /// The request's, which was kept to. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
 }
 
 /// Parameters of `read_stream`.
@@ -205,12 +221,23 @@ mod tests {
 
     #[test]
     fn golden_requests() {
-        let params =
-            WriteBinaryParams { path: "/a".into(), data: "AA==".into(), mode: Some(0o755) };
+        let params = WriteBinaryParams {
+            path: "/a".into(),
+            data: "AA==".to_owned(),
+            mode: Some(0o755),
+            offset: None,
+        };
         assert_eq!(
             serde_json::to_string(&params).unwrap(),
             r#"{"path":"/a","data":"AA==","mode":493}"#
         );
+        let params = WriteBinaryParams { mode: None, offset: Some(9), ..params };
+        assert_eq!(
+            serde_json::to_string(&params).unwrap(),
+            r#"{"path":"/a","data":"AA==","offset":9}"#
+        );
+        let result = WriteBinaryResult { bytes_written: 1, offset: Some(0) };
+        assert_eq!(serde_json::to_string(&result).unwrap(), r#"{"bytes_written":1,"offset":0}"#);
         let params = PathParams { path: "/a".into(), max_message: None };
         assert_eq!(serde_json::to_string(&params).unwrap(), r#"{"path":"/a"}"#);
     }

@@ -1,6 +1,6 @@
 //! Paths of calls, and opening them for reading.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -39,8 +39,16 @@ impl Place {
     /// Opens it as a regular file to read. A pipe or a device is refused without waiting for
     /// anything at its other end.
     pub(crate) fn open(&self) -> Result<(File, Metadata), RpcError> {
-        let file = File::options()
-            .read(true)
+        self.open_for(File::options().read(true))
+    }
+
+    /// The same, to write into what is there.
+    pub(crate) fn open_to_write(&self) -> Result<File, RpcError> {
+        Ok(self.open_for(File::options().write(true))?.0)
+    }
+
+    fn open_for(&self, options: &mut OpenOptions) -> Result<(File, Metadata), RpcError> {
+        let file = options
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
             .open(&self.path)
             .map_err(|error| self.error(&error))?;

@@ -2,11 +2,11 @@
 //!
 //! What is new is written beside the target and renamed over it, so that a reader sees the old
 //! content or the new one, and a failure leaves the old one. A symbolic link stays a link: what it
-//! leads to is replaced.
+//! leads to is replaced. The one exception is a stretch of a file that its writer will rename.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -67,6 +67,13 @@ pub(crate) fn replace(place: &Place, new: &Replacement<'_>) -> Result<(), RpcErr
         }
     }
     temporary.rename_to(&target).map_err(fail)
+}
+
+/// Writes `data` into the file that is at `place`, from `offset` on, and leaves the rest of it as
+/// it is. Whoever reads meanwhile sees some of it: for a file that is renamed once it is complete.
+pub(crate) fn write_at(place: &Place, data: &[u8], offset: u64) -> Result<(), RpcError> {
+    let file = place.open_to_write()?;
+    file.write_all_at(data, offset).map_err(|error| place.error(&error))
 }
 
 /// Whether both tell of one file with one content, as far as can be told.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use vtrix_protocol::codes;
-use vtrix_protocol::files::{EditResult, WriteResult};
+use vtrix_protocol::files::{EditResult, WriteBinaryResult, WriteResult};
 use vtrix_protocol::limits::{
     DEFAULT_READ_CHUNK, FOREIGN_MESSAGE, MAX_READ_CHUNK, RECEIVED_MESSAGE,
 };
@@ -32,6 +32,9 @@ const LEAST_MESSAGE: u64 = 1024;
 /// at most: a turn on another thread costs more than reading a few kilobytes.
 const STRETCH: usize = 256 * 1024;
 const CHUNKS: usize = 64;
+
+/// Largest `offset` of a write, in bytes: a file's largest size on Linux, less the largest message.
+const LARGEST_OFFSET: u64 = i64::MAX as u64 - RECEIVED_MESSAGE as u64;
 
 /// What surrounds a chunk's base64 in its message, in bytes, besides the id.
 const AROUND_CHUNK: usize = 192;
@@ -112,19 +115,30 @@ pub(super) async fn write(call: &Call, body: Body) -> Result<(), Failure> {
 /// `write_binary`.
 pub(super) async fn write_binary(call: &Call, body: Body) -> Result<(), Failure> {
     let workdir = Arc::clone(&call.sandbox().workdir);
-    let bytes_written = elsewhere(move || {
+    let plain = call.plain();
+    let result = elsewhere(move || {
         let params = body.params()?;
         let place = Place::new(&workdir, &params.path("path")?);
         let data = params.needed_text("data")?;
         let mode = params.whole("mode", 0, 0o7777)?.map(|mode| mode as u32);
+        let offset = if plain { None } else { params.whole("offset", 0, LARGEST_OFFSET)? };
         let content = STANDARD
             .decode(data.as_bytes())
             .map_err(|_| RpcError::field("data", "must be base64 with padding"))?;
-        writing::replace(&place, &Replacement { content: &content, mode, instead_of: None })?;
-        Ok(content.len() as u64)
+        match offset {
+            Some(at) if at > 0 && mode.is_some() => {
+                return Err(RpcError::field("mode", "belongs to a write at `offset` 0"));
+            }
+            Some(at) if at > 0 => writing::write_at(&place, &content, at)?,
+            _ => writing::replace(
+                &place,
+                &Replacement { content: &content, mode, instead_of: None },
+            )?,
+        }
+        Ok(WriteBinaryResult { bytes_written: content.len() as u64, offset })
     })
     .await?;
-    call.answer(WriteResult { bytes_written }).await
+    call.answer(result).await
 }
 
 /// `edit`.

@@ -74,6 +74,12 @@ impl HarnessBuilder {
         self
     }
 
+    /// Offers the directory `dir` as the image `name`.
+    pub fn image(mut self, name: &str, dir: &Path) -> Self {
+        self.gateway = self.gateway.image(name, dir);
+        self
+    }
+
     /// Listens on `addr` in place of a free port.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.gateway = self.gateway.listen(addr);

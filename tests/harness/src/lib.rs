@@ -5,6 +5,7 @@
 //! [`FaultProxy`] stands between a client and a gateway and breaks the connection as told.
 //! [`TlsFront`] puts TLS before a gateway, with certificates of a test's own [`Authority`];
 //! [`Proxy`] is an HTTP or a SOCKS5 proxy on the way to it.
+//! [`image`] makes a root directory with little in it.
 //! [`RawPeer`] is the other end of a client under attack: it sends whatever bytes a test wants.
 //! The binary `vtrix-harness` is the same for test runners in other languages. Nothing here is
 //! part of what the project publishes.
@@ -14,6 +15,7 @@ mod fault;
 mod front;
 mod harness;
 mod host;
+mod image;
 mod listen;
 mod proxy;
 mod raw;
@@ -24,5 +26,6 @@ pub use fault::{FaultProxy, Faults};
 pub use front::TlsFront;
 pub use harness::{Harness, HarnessBuilder, PROJECT, until};
 pub use host::Host;
+pub use image::image;
 pub use proxy::{Proxy, ProxyBuilder, ProxyProtocol};
 pub use raw::{RawPeer, Session, Upgrade, json_answer};
