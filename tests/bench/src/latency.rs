@@ -16,6 +16,9 @@ const RUNS: usize = 200;
 /// Sandboxes in one round of create.
 const CREATES: usize = 10;
 
+/// Sandboxes of a burst.
+const BURST: usize = 100;
+
 /// The role inside a sandbox: what starting `true` and seeing it end costs there, without us.
 pub(crate) fn spawn_floor(times: usize) -> Fallible {
     for _ in 0..times {
@@ -104,6 +107,48 @@ pub(crate) async fn create(service: &Service, rounds: usize, report: &mut Report
     report.add("create to first output: p99", percentile(&mut firsts, 0.99), "ms", None);
     report.add("delete", median(&mut deletes), "ms", None);
     Ok(())
+}
+
+/// Many sandboxes asked for at once; beside as many namespaces of the same kinds, each made by
+/// `unshare` for a `true`, and nothing else.
+pub(crate) async fn burst(service: &Service, rounds: usize, report: &mut Report) -> Fallible {
+    let (mut wholes, mut floors, mut medians, mut tails) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..rounds {
+        floors.push(namespaces().await?);
+        let begun = Instant::now();
+        let all = (0..BURST).map(|_| async {
+            let sandbox = service.client.create(CreateOptions::new("bench")).await?;
+            first_output(&sandbox).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((sandbox, millis(begun.elapsed())))
+        });
+        let created = try_join_all(all).await?;
+        wholes.push(millis(begun.elapsed()));
+        let mut firsts: Vec<f64> = created.iter().map(|(_, first)| *first).collect();
+        medians.push(median(&mut firsts));
+        tails.push(percentile(&mut firsts, 0.99));
+        try_join_all(created.iter().map(|(sandbox, _)| sandbox.delete())).await?;
+    }
+    let name = format!("create, {BURST} at once");
+    report.add_beside(&name, median(&mut wholes), median(&mut floors), "ms");
+    report.add(&format!("{name}: first output, median"), median(&mut medians), "ms", None);
+    report.add(&format!("{name}: first output, p99"), median(&mut tails), "ms", None);
+    Ok(())
+}
+
+async fn namespaces() -> Fallible<f64> {
+    let begun = Instant::now();
+    let mut children = Vec::with_capacity(BURST);
+    for _ in 0..BURST {
+        let mut command = tokio::process::Command::new("unshare");
+        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--fork"]);
+        children.push(command.arg("true").stdin(Stdio::null()).spawn()?);
+    }
+    for mut child in children {
+        if !child.wait().await?.success() {
+            return Err("unshare failed".into());
+        }
+    }
+    Ok(millis(begun.elapsed()))
 }
 
 async fn first_output(sandbox: &Sandbox) -> Fallible {

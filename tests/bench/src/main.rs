@@ -6,9 +6,12 @@
 //! process and role. Medians over several rounds, ours and the floor by turns.
 
 mod floor;
+mod large;
 mod latency;
+mod memory;
 mod report;
 mod service;
+mod streams;
 mod throughput;
 
 use std::error::Error;
@@ -30,7 +33,11 @@ struct Arguments {
     /// Bytes moved in each round of a throughput measurement, in MB (10^6).
     #[arg(long, default_value_t = 256)]
     megabytes: usize,
-    /// Only measurements whose name contains this.
+    /// Bytes of the large file, in MB; 5000 is a file past what 32 bits count.
+    #[arg(long, default_value_t = 1000)]
+    large: usize,
+    /// Only measurements whose name contains this: round-trip, attach, create, burst, thousand,
+    /// stdout, upload-download, large, stalled.
     #[arg(long, default_value = "")]
     only: String,
     #[command(subcommand)]
@@ -86,14 +93,23 @@ async fn measure(arguments: &Arguments) -> Fallible {
     if wanted("create") {
         latency::create(&service, rounds, &mut report).await?;
     }
+    if wanted("burst") {
+        latency::burst(&service, rounds, &mut report).await?;
+    }
     if wanted("thousand") {
         latency::thousand(&service, rounds, &mut report).await?;
     }
     if wanted("stdout") {
         throughput::stdout(&service, rounds, bytes, &mut report).await?;
     }
-    if wanted("upload") || wanted("download") {
+    if wanted("upload-download") {
         throughput::files(&service, rounds, bytes, &mut report).await?;
+    }
+    if wanted("large") {
+        large::each_way(&service, rounds, arguments.large * 1_000_000, &mut report).await?;
+    }
+    if wanted("stalled") {
+        streams::stalled(&service, rounds, &mut report).await?;
     }
     service.end().await?;
     report.tell()

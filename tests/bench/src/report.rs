@@ -58,10 +58,26 @@ impl Report {
 
     /// Adds a throughput, its floor, and the ratio of the two.
     pub(crate) fn add_ratio(&mut self, name: &str, ours: f64, floor: f64, goal: Goal) {
-        let (name, unit) = (name.to_owned(), "MB/s");
-        self.figures.push(Figure { name, value: ours, unit, floor: Some(floor), goal: None });
-        let name = format!("{} / floor", self.figures.last().map_or("", |last| &last.name));
-        self.add(&name, ours / floor, "", Some(goal));
+        self.add_ratio_to(name, ours, floor, "floor", goal);
+    }
+
+    /// Adds a throughput, what it is compared with, and the ratio of the two.
+    pub(crate) fn add_ratio_to(
+        &mut self,
+        name: &str,
+        ours: f64,
+        other: f64,
+        what: &str,
+        goal: Goal,
+    ) {
+        self.add_beside(name, ours, other, "MB/s");
+        self.add(&format!("{name} / {what}"), ours / other, "", Some(goal));
+    }
+
+    /// Adds a figure and what it is compared with.
+    pub(crate) fn add_beside(&mut self, name: &str, value: f64, other: f64, unit: &'static str) {
+        let name = name.to_owned();
+        self.figures.push(Figure { name, value, unit, floor: Some(other), goal: None });
     }
 
     /// Prints the table and writes `bench/latest.json` into the target directory.

@@ -1,6 +1,7 @@
 //! The gateway under measurement, in a process of its own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -50,7 +51,8 @@ pub(crate) async fn parent_is_gone() {
 /// The gateway's role.
 pub(crate) async fn gateway() -> Fallible {
     let harness = Harness::start().await;
-    println!("{} {} {}", harness.url(), harness.token(), harness.mode());
+    let data_dir = harness.data_dir().display();
+    println!("{} {} {} {data_dir}", harness.url(), harness.token(), harness.mode());
     parent_is_gone().await;
     harness.end().await;
     Ok(())
@@ -62,18 +64,25 @@ pub(crate) struct Service {
     pub(crate) client: Client,
     token: String,
     pub(crate) addr: SocketAddr,
+    /// The gateway's.
+    pub(crate) data_dir: PathBuf,
 }
 
 impl Service {
     pub(crate) async fn start() -> Fallible<Self> {
         let part = Part::start(&["gateway"]).await?;
-        let mut words = part.line.split(' ').map(str::to_owned);
+        let mut words = part.line.splitn(4, ' ').map(str::to_owned);
         let mut word = || words.next().ok_or("the gateway said too little");
-        let (url, token, mode) = (word()?, word()?, word()?);
+        let (url, token, mode, data_dir) = (word()?, word()?, word()?, PathBuf::from(word()?));
         println!("isolation: {mode}");
         let addr = url.trim_start_matches("http://").parse()?;
         let client = Client::builder().base_url(&url).token(&token).project_id(PROJECT).build()?;
-        Ok(Self { part, client, token, addr })
+        Ok(Self { part, client, token, addr, data_dir })
+    }
+
+    /// The gateway's process.
+    pub(crate) fn gateway_pid(&self) -> Fallible<u32> {
+        self.part.child.id().ok_or_else(|| "the gateway has ended".into())
     }
 
     /// Another client, through a proxy.

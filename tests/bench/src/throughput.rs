@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use crate::Fallible;
 use crate::floor::Floor;
+use crate::memory::Memory;
 use crate::report::{Goal, Report, median, megabytes_a_second};
 use crate::service::Service;
 
 /// What a throughput should be of its floor.
-const RATIO: Goal = Goal::AtLeast(0.8);
+pub(crate) const RATIO: Goal = Goal::AtLeast(0.8);
 
 /// A command that writes so many bytes to a pipe, and costs little itself.
 fn source(bytes: usize) -> String {
@@ -83,29 +84,4 @@ pub(crate) async fn files(
     floor.end().await?;
     sandbox.delete().await?;
     Ok(())
-}
-
-/// This process's memory at the beginning of something.
-struct Memory {
-    before: u64,
-}
-
-impl Memory {
-    fn begin() -> Fallible<Self> {
-        // 5 makes the present size the peak (proc(5)).
-        std::fs::write("/proc/self/clear_refs", "5")?;
-        Ok(Self { before: kibibytes("VmRSS:")? })
-    }
-
-    /// How far the peak rose, in MiB.
-    #[expect(clippy::cast_precision_loss, reason = "kibibytes of a process")]
-    fn growth(&self) -> Fallible<f64> {
-        Ok(kibibytes("VmHWM:")?.saturating_sub(self.before) as f64 / 1024.0)
-    }
-}
-
-fn kibibytes(field: &str) -> Fallible<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with(field)).ok_or("no such field")?;
-    Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
 }
