@@ -66,7 +66,7 @@ impl Assembly {
         }
     }
 
-    fn take(&mut self, event: &ExecEvent) {
+    pub(crate) fn take(&mut self, event: &ExecEvent) {
         match event {
             ExecEvent::Stdout(output) => {
                 self.unplaced |= output.offset.is_none();
@@ -105,7 +105,7 @@ impl Assembly {
     }
 
     /// `live`: everything from the command's start was sent; otherwise it was replayed.
-    fn assembled(self, live: bool, cut: bool) -> Assembled {
+    pub(crate) fn assembled(self, live: bool, cut: bool) -> Assembled {
         let truncated = if self.cut || cut {
             Some(true)
         } else if live || !self.unplaced || self.seen < SHORTEST_REPLAY {
@@ -199,7 +199,7 @@ impl Pump {
 
 /// The result of a command whose output the connection put together.
 pub(crate) fn collected(sandbox: &Sandbox, collected: Collected) -> Result<CommandFinished> {
-    let Collected { started, began, output, mut pieces, truncated, .. } = collected;
+    let Collected { started, began, output, mut pieces, truncated, max_output, .. } = collected;
     let offsets = (collected.stdout_offset, collected.stderr_offset);
     let mut facts = Facts {
         cmd_id: started.cmd_id,
@@ -227,12 +227,14 @@ pub(crate) fn collected(sandbox: &Sandbox, collected: Collected) -> Result<Comma
     let outcome = Outcome::told(code, signal, offsets);
     let assembled = match answer.output {
         // A gateway that notified nothing has it all in the answer.
-        Some(answered) if output.is_empty() && !answered.is_empty() && !truncated => {
-            let len = answered.len();
-            pieces.push(OutputStream::Stdout, len);
-            let whole = Some(false).filter(|_| len < SHORTEST_REPLAY);
-            let truncated = if answer.output_truncated { Some(true) } else { whole };
-            Assembled { output: answered.into(), pieces, truncated }
+        Some(answered) if output.is_empty() && offsets == (0, 0) && !answered.is_empty() => {
+            let kept = whole_characters(answered.as_bytes(), max_output).len();
+            pieces.push(OutputStream::Stdout, kept);
+            let cut = answer.output_truncated || kept < answered.len();
+            let whole = Some(false).filter(|_| answered.len() < SHORTEST_REPLAY);
+            let truncated = if cut { Some(true) } else { whole };
+            let output = Bytes::from(answered).slice(..kept);
+            Assembled { output, pieces, truncated }
         }
         _ => Assembled { output, pieces, truncated: Some(short) },
     };

@@ -85,7 +85,8 @@ impl Client {
             let accepted = self.0.control.create(&options.body()?).await?;
             let id = accepted.id.clone();
             if id.is_empty() {
-                return Err(Error::new(ErrorKind::Protocol, "the gateway gave no sandbox id"));
+                let message = "the gateway gave no sandbox id";
+                return Err(Error::new(ErrorKind::Protocol, message).with_may_have_run(true));
             }
             let about = |error: Error| error.about(&format!("sandbox {id}"));
             let info =
@@ -112,7 +113,7 @@ impl Client {
     #[tracing::instrument(level = "debug", name = "attach", skip_all, fields(sandbox = id))]
     pub async fn attach_with(&self, id: &str, options: AttachOptions) -> Result<Sandbox> {
         let work = async {
-            validate::text("sandbox_id", id)?;
+            validate::id(id)?;
             validate::env(&options.env)?;
             let unknown = SandboxInfo { id: id.to_owned(), ..SandboxInfo::default() };
             let sandbox = self.sandbox(unknown, options.env);
@@ -139,7 +140,7 @@ impl Client {
     /// Reads what the gateway knows of a sandbox, without connecting to it. Cancel-safe.
     pub async fn get(&self, id: &str) -> Result<SandboxInfo> {
         let work = async {
-            validate::text("sandbox_id", id)?;
+            validate::id(id)?;
             self.0.control.get(id).await
         };
         Ok(self.guard("get", work).await?.into())
@@ -149,7 +150,7 @@ impl Client {
     /// future is dropped.
     pub async fn delete(&self, id: &str) -> Result<()> {
         let work = async {
-            validate::text("sandbox_id", id)?;
+            validate::id(id)?;
             self.0.control.delete(id).await
         };
         self.guard("delete", work).await

@@ -346,6 +346,26 @@ fn check_header(origin: &str, value: Option<String>) -> Result<Option<String>> {
     Ok(Some(value))
 }
 
+/// Calls `made` with what becomes of options, unless they are refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn check(url: &str, token: &str, pem: &[u8], made: impl FnOnce(&Config)) {
+    /// Shorter ones occur in a message by chance.
+    const TELLING: usize = 8;
+    let mut builder = ClientBuilder::new().base_url(url).token(token);
+    if !pem.is_empty() {
+        builder = builder.extra_root_pem(pem);
+    }
+    match builder.config(|_| None) {
+        Ok(config) => made(&config),
+        Err(error) => {
+            assert_eq!(error.kind(), crate::ErrorKind::InvalidArgument);
+            let shown = format!("{error} {error:?}");
+            assert!(token.len() < TELLING || !shown.contains(token), "a token is shown");
+            assert!(url.len() < 2 * TELLING || !shown.contains(url), "a URL is shown");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -185,6 +185,15 @@ impl ErrorKind {
     }
 }
 
+/// Bytes of an error that a gateway sends: a line for people; more than this is no message.
+const GATEWAYS_WORDS: usize = 4 * 1024;
+
+/// A gateway's own words, without trusting their size.
+pub(crate) fn for_people(words: &str) -> &str {
+    let cut = vtrix_protocol::text::whole_characters(words.as_bytes(), GATEWAYS_WORDS);
+    std::str::from_utf8(cut).unwrap_or_default()
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

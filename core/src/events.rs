@@ -46,9 +46,12 @@ impl Facts {
 
 /// The answer to `exec` or `exec_logs`. A gateway may answer `null`.
 pub(crate) fn parse_answer(answer: &RawValue) -> Result<ExecResult> {
-    serde_json::from_str::<Option<ExecResult>>(answer.get())
-        .map(Option::unwrap_or_default)
-        .map_err(|_| Error::new(ErrorKind::Protocol, "the answer is not what a command ends with"))
+    serde_json::from_str::<Option<ExecResult>>(answer.get()).map(Option::unwrap_or_default).map_err(
+        |_| {
+            Error::new(ErrorKind::Protocol, "the answer is not what a command ends with")
+                .with_may_have_run(true)
+        },
+    )
 }
 
 /// A command's events, made from its frames.
@@ -66,8 +69,12 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new(exchange: Exchange) -> Self {
+        Self::of(Some(exchange))
+    }
+
+    fn of(exchange: Option<Exchange>) -> Self {
         Self {
-            exchange: Some(exchange),
+            exchange,
             ready: VecDeque::new(),
             facts: Facts::default(),
             done: None,
@@ -122,6 +129,7 @@ impl Events {
 
     fn output(&mut self, stream: OutputStream, chunk: Chunk) {
         let Chunk { data, offset, missing, .. } = chunk;
+        self.any_output |= !data.is_empty() || missing > 0;
         if let (Some(to), true) = (offset, missing > 0) {
             let from = to.saturating_sub(missing);
             self.ready.push_back(ExecEvent::Gap { stream, from, to });
@@ -133,7 +141,6 @@ impl Events {
         if output.data.is_empty() {
             return;
         }
-        self.any_output = true;
         self.ready.push_back(match stream {
             OutputStream::Stdout => ExecEvent::Stdout(output),
             OutputStream::Stderr => ExecEvent::Stderr(output),
@@ -177,6 +184,24 @@ impl Events {
 
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
+    }
+
+    /// The events of frames that are there already, and how they end.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn replayed(
+        frames: Vec<Frame>,
+        end: Result<Box<RawValue>>,
+        offsets: (u64, u64),
+    ) -> (Self, Vec<ExecEvent>, Result<()>) {
+        let mut events = Self::of(None);
+        events.facts.offsets = offsets;
+        let end =
+            frames.into_iter().try_for_each(|frame| events.take(frame)).and_then(|()| match end {
+                Ok(answer) => events.take(Frame::Answer(answer)),
+                Err(error) => events.broken_off(error),
+            });
+        let seen = std::mem::take(&mut events.ready).into();
+        (events, seen, end)
     }
 
     pub(crate) fn answered_output(&self) -> Option<bool> {

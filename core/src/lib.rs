@@ -55,6 +55,9 @@ mod error;
 mod event;
 mod events;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lifecycle;
 mod options;
 mod outcome;

@@ -42,6 +42,8 @@ pub enum Outcome {
 impl Outcome {
     /// From what the wire tells: an exit code, a signal, or neither.
     pub(crate) fn told(code: Option<i32>, signal: Option<i32>, offsets: (u64, u64)) -> Self {
+        // An exit status has room for no other; a gateway that says so has told nothing.
+        let signal = signal.filter(|signal| (1..=127).contains(signal));
         match (code, signal) {
             (code, Some(signal)) => Self::Killed { signal, code: code.unwrap_or(128 + signal) },
             (Some(code), None) => Self::Exited { code },
@@ -190,6 +192,15 @@ impl FromStr for Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_that_is_none_is_not_told() {
+        for signal in [i32::MIN, -1, 0, 128, i32::MAX] {
+            assert_eq!(Outcome::told(Some(3), Some(signal), (0, 0)), Outcome::Exited { code: 3 });
+            let unknown = Outcome::told(None, Some(signal), (0, 0));
+            assert!(matches!(unknown, Outcome::Unknown { .. }), "{signal}");
+        }
+    }
 
     #[test]
     fn no_exit_code_is_made_up() {

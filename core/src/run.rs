@@ -240,6 +240,7 @@ impl Run {
             self.no_watchers("stream")?;
             let params = self.params(false)?;
             let exchange = until(deadline, self.sandbox.link().open(EXEC, &params, true)).await?;
+            let deadline = deadline.map(|deadline| (deadline, exchange.ticket().clone()));
             Ok(ExecStream::new(Events::new(exchange), &self.sandbox, "stream", deadline))
         };
         work.instrument(span).await.map_err(|error: Error| error.called("stream"))
@@ -254,9 +255,13 @@ impl Run {
         }
         let deadline = deadline.and_then(|limit| Instant::now().checked_add(limit));
         let exchange = until(deadline, sandbox.link().open(EXEC, &params, true)).await?;
+        let ticket = exchange.ticket().clone();
         let assembly = Assembly::new(Streams::Both, max_output);
         let mut pump = Pump { events: Events::new(exchange), assembly, watchers };
-        let ended = until(deadline, pump.run()).await;
+        let ended = until(deadline, pump.run()).await.map_err(|error| match error.kind() {
+            ErrorKind::Timeout => error.with_may_have_run(ticket.withdraw()),
+            _ => error,
+        });
         pump.finish(&sandbox, true, ended, |_| {})
     }
 
@@ -317,10 +322,11 @@ impl fmt::Debug for Run {
     }
 }
 
+/// Whoever has sent something by the deadline says so in the error.
 async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
     let Some(deadline) = deadline else { return work.await };
     timeout_at(deadline, work).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Timeout, "the deadline passed").with_may_have_run(true))
+        Err(Error::new(ErrorKind::Timeout, "the deadline passed").with_may_have_run(false))
     })
 }
 

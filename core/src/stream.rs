@@ -19,7 +19,7 @@ use crate::event::{ExecEvent, LogEvent, Output};
 use crate::events::Events;
 use crate::outcome::OutputStream;
 use crate::sandbox::Sandbox;
-use crate::transport::{Exchange, Frame, Retry, deadline};
+use crate::transport::{Exchange, Frame, Retry, Ticket, deadline};
 
 type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T>> + Send>>;
 
@@ -36,7 +36,7 @@ type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T>> + Send>>;
 pub struct ExecStream {
     events: Option<Boxed<ExecEvent>>,
     cmd_id: Option<String>,
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Option<(Pin<Box<Sleep>>, Ticket)>,
     operation: &'static str,
 }
 
@@ -45,7 +45,7 @@ impl ExecStream {
         events: Events,
         sandbox: &Sandbox,
         operation: &'static str,
-        deadline: Option<Instant>,
+        deadline: Option<(Instant, Ticket)>,
     ) -> Self {
         let state = (events, sandbox.clone());
         let events = stream::unfold(state, move |(mut events, sandbox)| async move {
@@ -55,7 +55,8 @@ impl ExecStream {
             });
             Some((event, (events, sandbox)))
         });
-        let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
+        let deadline = deadline
+            .map(|(deadline, ticket)| (Box::pin(tokio::time::sleep_until(deadline)), ticket));
         Self { events: Some(Box::pin(events)), cmd_id: None, deadline, operation }
     }
 
@@ -81,12 +82,13 @@ impl Stream for ExecStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(events) = &mut this.events else { return Poll::Ready(None) };
-        if let Some(deadline) = &mut this.deadline
+        if let Some((deadline, ticket)) = &mut this.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
+            let may_have_run = ticket.withdraw();
             this.events = None;
             let error = Error::new(ErrorKind::Timeout, "the deadline passed")
-                .with_may_have_run(true)
+                .with_may_have_run(may_have_run)
                 .called(this.operation);
             return Poll::Ready(Some(Err(error)));
         }

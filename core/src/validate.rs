@@ -22,6 +22,16 @@ pub(crate) fn no_nul(field: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// One segment of a route: a URL has no way to carry control characters in one, and `.` and `..`
+/// lead elsewhere.
+pub(crate) fn id(value: &str) -> Result<()> {
+    text("sandbox_id", value)?;
+    if value.chars().any(char::is_control) || matches!(value, "." | "..") {
+        return Err(Error::invalid("sandbox_id is no sandbox's"));
+    }
+    Ok(())
+}
+
 /// Names that can be set, values without NUL. The message shows no value, and no name that may
 /// have a value in it.
 pub(crate) fn env(env: &BTreeMap<String, String>) -> Result<()> {
@@ -56,6 +66,16 @@ mod tests {
         assert!(text("path", "-rf 'a'\n$(x)").is_ok());
         assert!(mode(Some(0o4755)).is_ok() && mode(None).is_ok());
         assert!(mode(Some(0o10000)).unwrap_err().message().starts_with("mode"));
+    }
+
+    #[test]
+    fn an_id_is_one_segment() {
+        for wrong in ["", ".", "..", "a\nb", "a\tb", "\0", "\u{7f}"] {
+            assert!(id(wrong).unwrap_err().message().starts_with("sandbox_id"), "{wrong:?}");
+        }
+        for right in ["a", "...", ".a", "a/b", "a b", "%2e", "\u{e9}"] {
+            assert!(id(right).is_ok(), "{right:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub mod contract;
 pub mod agent;
 #[cfg(all(feature = "agent", target_os = "linux"))]
 mod files;
+#[cfg(all(feature = "fuzzing", target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(all(feature = "agent", target_os = "linux"))]
 mod isolation;
 #[cfg(all(feature = "agent", target_os = "linux"))]

@@ -29,6 +29,7 @@ fn streamed(answer: &Answer, chunk: usize) -> Vec<u8> {
     let mut all = Vec::new();
     for (i, note) in answer.notes.iter().enumerate() {
         assert_eq!(note["method"], "read_stream.chunk");
+        assert_eq!(note["params"]["offset"], all.len());
         let bytes = STANDARD.decode(note["params"]["data"].as_str().unwrap()).unwrap();
         assert!(bytes.len() == chunk || i + 1 == answer.notes.len());
         all.extend(bytes);

@@ -113,8 +113,8 @@ async fn golden_frames() {
     assert_eq!(
         lines,
         [
-            r#"{"jsonrpc":"2.0","method":"read_stream.chunk","params":{"id":11,"data":"aA=="}}"#,
-            r#"{"jsonrpc":"2.0","method":"read_stream.chunk","params":{"id":11,"data":"aQ=="}}"#,
+            r#"{"jsonrpc":"2.0","method":"read_stream.chunk","params":{"id":11,"data":"aA==","offset":0}}"#,
+            r#"{"jsonrpc":"2.0","method":"read_stream.chunk","params":{"id":11,"data":"aQ==","offset":1}}"#,
             r#"{"jsonrpc":"2.0","id":11,"result":{"type":"text","total_bytes":2}}"#,
         ]
     );

@@ -40,5 +40,8 @@ mod units;
 pub use builder::{Gateway, GatewayBuilder};
 pub use config::Backend;
 pub use error::GatewayError;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use http::fuzzing;
 pub use tenant::TokenLimits;
 pub use vtrix_executor::contract::Mode;

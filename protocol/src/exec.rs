@@ -161,7 +161,7 @@ pub struct DoneParams<'a> {
 
 /// A whole number of an addition: what is none reads as absent, since another gateway may mean
 /// something else by the name.
-fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+pub(crate) fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     let value = Option::<Value>::deserialize(deserializer)?;

@@ -169,6 +169,13 @@ pub struct ChunkParams<'a> {
     /// The bytes, base64.
     #[serde(borrow, default)]
     pub data: std::borrow::Cow<'a, str>,
+    /// Ours: where the bytes are in the file.
+    #[serde(
+        default,
+        deserialize_with = "crate::exec::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub offset: Option<u64>,
 }
 
 /// Result of `read_stream`.

@@ -8,6 +8,7 @@ mod c;
 mod doctor;
 mod documents;
 mod examples;
+mod fuzz;
 mod go;
 mod header;
 mod install;
@@ -107,6 +108,17 @@ enum Command {
     C,
     /// Test the Go package against an installed prefix: races, pointers, scenarios, examples.
     Go,
+    /// Run the fuzz targets, or one, for a while each; installs cargo-fuzz if it is missing.
+    Fuzz {
+        /// One target, such as `session`; `fuzz/README.md` lists them.
+        target: Option<String>,
+        /// For each target.
+        #[arg(long, default_value_t = fuzz::SECONDS)]
+        seconds: u64,
+        /// Only this one input, such as one that a crash left.
+        #[arg(long, requires = "target")]
+        input: Option<PathBuf>,
+    },
     /// Check licences, bans and sources of dependencies; installs cargo-deny if it is missing.
     Deny,
 }
@@ -144,6 +156,10 @@ fn main() -> ExitCode {
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
         Command::C => c::test(),
         Command::Go => go::test(),
+        Command::Fuzz { target: Some(target), input: Some(input), .. } => {
+            fuzz::again(&target, &input)
+        }
+        Command::Fuzz { target, seconds, .. } => fuzz::fuzz(target.as_deref(), seconds),
         Command::Deny => documents::deny(),
     };
     match outcome {

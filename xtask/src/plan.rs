@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
-use crate::{c, doctor, documents, examples, kotlin, limits, python, readme, swift, tidy};
+use crate::{c, doctor, documents, examples, fuzz, kotlin, limits, python, readme, swift, tidy};
 
 /// Steps of [`steps`].
-const STEPS: usize = 13 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 14 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -38,6 +38,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
         "the client with every feature",
         cargo(["test", "-p", "vtrix-sandbox", "--all-features"]),
     )?;
+    progress.measured("fuzz targets, a minute each", fuzz::step)?;
     progress.check("signatures to come, in each language", documents::previews)?;
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;

@@ -13,7 +13,7 @@ use url::Url;
 use vtrix_protocol::control::Envelope;
 
 use super::retry::retry_after;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, for_people};
 
 /// An answer as it came.
 pub(super) struct Answer {
@@ -79,13 +79,13 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
     let message = if envelope.message.is_empty() {
         format!("the gateway answered with status {status} and code {}", envelope.code)
     } else {
-        envelope.message
+        for_people(&envelope.message).to_owned()
     };
     Error::new(kind, message)
         .with_http_status(status)
         .with_code(envelope.code)
         .with_retry_after(retry_after)
-        .with_request_id(envelope.request_id)
+        .with_request_id(for_people(&envelope.request_id))
 }
 
 /// Where a redirect leads: scheme, host and port. The rest may be anybody's secret.

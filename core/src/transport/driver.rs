@@ -30,6 +30,7 @@ use super::queue;
 use super::session::{Frame, Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
 use super::socket::{Pulse, Socket};
+use super::ticket::Ticket;
 use crate::config::Config;
 use crate::connection::Live;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +38,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long a closing connection may take to say goodbye and to kill what nobody waits for any
 /// more; the executor kills the rest after its own grace.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Calls on a connection that nobody waits for any more and that the peer owes an answer to; past
+/// it the connection takes no more calls. A gateway that answers never gets there.
+const FORGOTTEN: usize = 1_024;
 
 /// What callers tell the driver.
 pub(super) enum Order {
@@ -57,6 +62,7 @@ pub(super) struct Submission {
     pub(super) kill: bool,
     /// Room in the link's budget of unwritten bytes, given back once this is written.
     pub(super) budget: Option<OwnedSemaphorePermit>,
+    pub(super) ticket: Ticket,
 }
 
 /// What a driver and its callers share.
@@ -81,6 +87,7 @@ struct Outgoing {
     id: u64,
     text: String,
     budget: Option<OwnedSemaphorePermit>,
+    ticket: Ticket,
 }
 
 /// The sending half of a socket, with what waits for it.
@@ -111,7 +118,7 @@ impl Writer {
                     self.unflushed = true;
                 } else if let Some(next) = self.waiting.pop_front() {
                     // A call that nobody waits for any more need not be made.
-                    if session.wanted(next.id) {
+                    if session.wanted(next.id) && next.ticket.take() {
                         session.sent(next.id);
                         self.budgets.extend(next.budget);
                         self.unflushed = true;
@@ -261,13 +268,13 @@ impl Driver {
     fn order(&mut self, order: Order) {
         match order {
             Order::Submit(call) => {
-                let Submission { id, text, sink, kill, budget } = *call;
+                let Submission { id, text, sink, kill, budget, ticket } = *call;
                 if self.closing.is_some() {
                     sink.end(Err(closed().with_may_have_run(false)));
                     return;
                 }
-                self.session.open(Opening { id, sink, kill });
-                self.writer.waiting.push_back(Outgoing { id, text, budget });
+                self.session.open(Opening { id, sink: Some(sink), kill });
+                self.writer.waiting.push_back(Outgoing { id, text, budget, ticket });
             }
             Order::Abandon(id) => self.abandon(id),
             Order::Close => self.close(),
@@ -282,7 +289,11 @@ impl Driver {
         match self.session.abandon(id) {
             Left::Nothing => {}
             Left::Kill(cmd_id) => self.kill(&cmd_id),
-            Left::Nameless => self.forsake(),
+            Left::Nameless => self.nameless(),
+        }
+        if !self.forsaken && self.session.forgotten() > FORGOTTEN {
+            tracing::warn!("more than {FORGOTTEN} calls were given up without an answer");
+            self.forsake();
         }
     }
 
@@ -302,13 +313,18 @@ impl Driver {
         self.orders.close();
     }
 
-    /// A cancelled command can't be killed by name. The connection takes no more calls and ends
-    /// with the last one that is waited for: a gateway kills what a client that went away ran.
-    fn forsake(&mut self) {
+    /// A cancelled command can't be killed by name; a gateway kills what a client that went away
+    /// ran.
+    fn nameless(&mut self) {
         tracing::warn!(
             "a cancelled command goes on until its connection ends: this gateway does not name \
              its commands"
         );
+        self.forsake();
+    }
+
+    /// The connection takes no more calls, and ends with the last one that is waited for.
+    fn forsake(&mut self) {
         self.shared.usable.store(false, Ordering::Release);
         self.forsaken = true;
     }
@@ -320,8 +336,9 @@ impl Driver {
         let Ok(text) = serde_json::to_string(&rpc::Request::new(id, exec::KILL, params)) else {
             return;
         };
-        self.session.open(Opening { id, sink: Sink::Discard, kill: false });
-        self.writer.waiting.push_back(Outgoing { id, text, budget: None });
+        self.session.open(Opening { id, sink: None, kill: false });
+        let ticket = Ticket::default();
+        self.writer.waiting.push_back(Outgoing { id, text, budget: None, ticket });
     }
 
     fn message(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {
@@ -375,7 +392,7 @@ impl Driver {
                 self.abandon(id);
             }
             Step::Kill(cmd_id) => self.kill(&cmd_id),
-            Step::Nameless => self.forsake(),
+            Step::Nameless => self.nameless(),
         }
         Ok(())
     }

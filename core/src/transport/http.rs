@@ -5,6 +5,7 @@
 //! the success that was asked for. Everything else is made again only if it never reached the
 //! gateway. All attempts of a call share its one deadline.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,7 +299,11 @@ impl ControlPlane {
         let words = root_cause(error);
         let mut cause = Some(error);
         while let Some(error) = cause {
-            if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            // Wrong lengths of chunks are errors of reading, by their kind.
+            let chunk = error.downcast_ref::<io::Error>().is_some_and(|error| {
+                matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+            });
+            if chunk || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
                 let message = format!("{host} does not answer in HTTP: {words}");
                 return Error::new(ErrorKind::Protocol, message).with_may_have_run(true);
             }

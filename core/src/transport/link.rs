@@ -17,7 +17,7 @@
 //! **Idleness.** A connection that has carried nothing for `idle_timeout` is closed. Only the link
 //! can tell, under the lock under which calls take their places.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ use super::retry::{self, Retry};
 use super::session::Frame;
 use super::sink::{Collected, Collector, Sink};
 use super::socket::{Dialer, Socket};
+use super::ticket::Ticket;
 use crate::config::Config;
 use crate::connection::{ConnectionEvents, Connectivity};
 use crate::error::{Error, ErrorKind, Result};
@@ -141,15 +142,14 @@ impl Link {
     ) -> Result<R> {
         let limit = deadline.unwrap_or(self.0.config.call_timeout);
         let end = retry::deadline(limit);
-        let submitted = AtomicBool::new(false);
+        let ticket = Ticket::default();
         let retry = reads.then(|| self.retry(end));
-        let work = self.answer(method, params, &submitted, retry);
+        let work = self.answer(method, params, &ticket, retry);
         let answer = timeout_at(end, work)
             .await
             .unwrap_or_else(|_| {
-                let sent = submitted.load(Ordering::Relaxed);
                 Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))
-                    .with_may_have_run(sent))
+                    .with_may_have_run(ticket.withdraw()))
             })
             .map_err(|error| error.during(method))?;
         parse(&answer).map_err(|error| error.during(method))
@@ -164,15 +164,14 @@ impl Link {
         &self,
         method: &'static str,
         params: &P,
-        submitted: &AtomicBool,
+        ticket: &Ticket,
         mut retry: Option<Retry>,
     ) -> Result<Box<RawValue>> {
         let mut again = true;
         loop {
             let lease = self.lease(false).await?;
             let (sink, answer) = oneshot::channel();
-            let mut open = lease.submit(method, params, Sink::Call(sink), false).await?;
-            submitted.store(true, Ordering::Relaxed);
+            let mut open = lease.submit(method, params, Sink::Call(sink), false, ticket).await?;
             let end = answer.await.unwrap_or_else(|_| Err(abandoned_by_driver()));
             open.ended = true;
             match (end, &mut retry) {
@@ -204,7 +203,8 @@ impl Link {
             let lease = self.lease(false).await.map_err(|error| error.during(method))?;
             let (sink, collected) = oneshot::channel();
             let sink = Sink::Collect(Box::new(Collector::new(max_output, sink)));
-            let mut open = lease.submit(method, params, sink, kill).await?;
+            let ticket = Ticket::default();
+            let mut open = lease.submit(method, params, sink, kill, &ticket).await?;
             let collected = collected.await.map_err(|_| abandoned_by_driver().during(method))?;
             open.ended = true;
             match &collected.ended {
@@ -224,8 +224,9 @@ impl Link {
     ) -> Result<Exchange> {
         let lease = self.lease(true).await.map_err(|error| error.during(method))?;
         let (sink, frames) = queue(self.0.config.stream_buffer);
-        let open = lease.submit(method, params, Sink::Pull(sink), kill).await?;
-        Ok(Exchange { frames, open, method, stdout: 0, stderr: 0 })
+        let ticket = Ticket::default();
+        let open = lease.submit(method, params, Sink::Pull(sink), kill, &ticket).await?;
+        Ok(Exchange { frames, open, method, ticket, stdout: 0, stderr: 0 })
     }
 
     /// Closes: open calls fail with [`ErrorKind::Closed`], later ones fail with it at once, and
@@ -447,6 +448,7 @@ impl Lease {
         params: &P,
         sink: Sink,
         kill: bool,
+        ticket: &Ticket,
     ) -> Result<Open> {
         let id = self.handle.shared.id();
         let frames = !matches!(sink, Sink::Call(_));
@@ -463,7 +465,8 @@ impl Lease {
         let kib = text.len().div_ceil(1024) as u32;
         let unwritten = self.link.0.unwritten.clone();
         let budget = Some(unwritten.acquire_many_owned(kib).await.map_err(|_| closed())?);
-        let order = Order::Submit(Box::new(Submission { id, text, sink, kill, budget }));
+        let ticket = ticket.clone();
+        let order = Order::Submit(Box::new(Submission { id, text, sink, kill, budget, ticket }));
         if let Err(mpsc::error::SendError(Order::Submit(call))) = self.handle.orders.send(order) {
             let message = "the connection ended before the call was sent";
             let error = Error::new(ErrorKind::ConnectionLost, message).with_may_have_run(false);
@@ -535,6 +538,7 @@ pub(crate) struct Exchange {
     frames: queue::Receiver<Result<Frame>>,
     open: Open,
     method: &'static str,
+    ticket: Ticket,
     stdout: u64,
     stderr: u64,
 }
@@ -551,12 +555,18 @@ impl Exchange {
             None => Err(abandoned_by_driver().during(self.method)),
         };
         match &frame {
+            // The session has refused what would not fit.
             Ok(Frame::Stdout(chunk)) => self.stdout += chunk.missing + chunk.len,
             Ok(Frame::Stderr(chunk)) => self.stderr += chunk.missing + chunk.len,
             Ok(Frame::Answer(_)) | Err(_) => self.open.ended = true,
             Ok(_) => {}
         }
         Some(frame)
+    }
+
+    /// Tells whether the call went out.
+    pub(crate) fn ticket(&self) -> &Ticket {
+        &self.ticket
     }
 
     /// Bytes of standard output and of standard error that have come, missing ones included.
@@ -583,6 +593,6 @@ fn parse<R: DeserializeOwned>(answer: &RawValue) -> Result<R> {
             error.line(),
             error.column()
         );
-        Error::new(ErrorKind::Protocol, message)
+        Error::new(ErrorKind::Protocol, message).with_may_have_run(true)
     })
 }

@@ -7,7 +7,7 @@
 //! Inside a link, `session` is the state of one connection without any IO: ids, open calls,
 //! streams, and what a cut does to each. `driver` is the one task that owns a socket and feeds
 //! its session. `sink` is where a call's frames go, `queue` the bounded way from a driver to one
-//! reader. `socket` makes sockets.
+//! reader. `ticket` tells for sure whether a call went out. `socket` makes sockets.
 //!
 //! Both ways share one `connector`: name, TCP, proxy (`tunnel`) and TLS (`tls`). `retry` says what
 //! is made again, and when.
@@ -16,6 +16,8 @@
 mod answer;
 mod connector;
 mod driver;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod http;
 mod link;
 mod queue;
@@ -25,6 +27,7 @@ mod session;
 mod sink;
 mod socket;
 mod stream;
+mod ticket;
 mod tls;
 mod tunnel;
 
@@ -33,3 +36,4 @@ pub(crate) use self::link::{Exchange, Link};
 pub(crate) use self::retry::{Retry, deadline};
 pub(crate) use self::session::{Chunk, Frame, Started};
 pub(crate) use self::sink::Collected;
+pub(crate) use self::ticket::Ticket;

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use vtrix_protocol::{exec, files, rpc};
 
 use super::queue::Weigh;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, for_people};
 
 /// Frames for calls that were never made that a peer may send before it counts as broken.
 const STRAY_FRAMES: u32 = 1_000;
@@ -105,8 +105,8 @@ pub(super) enum Left {
 pub(super) struct Opening<S> {
     /// Unique on the connection.
     pub(super) id: u64,
-    /// Where its frames go.
-    pub(super) sink: S,
+    /// Where its frames go; `None` where nobody waits: a kill on behalf of a caller that went away.
+    pub(super) sink: Option<S>,
     /// Its caller going away kills the command that it runs.
     pub(super) kill: bool,
 }
@@ -156,21 +156,19 @@ impl<S> Session<S> {
     /// A call is about to be sent.
     pub(super) fn open(&mut self, opening: Opening<S>) {
         let Opening { id, sink, kill } = opening;
-        let open = Open {
-            sink: Some(sink),
-            kill,
-            sent: false,
-            started: false,
-            cmd_id: None,
-            stdout: 0,
-            stderr: 0,
-        };
+        let open =
+            Open { sink, kill, sent: false, started: false, cmd_id: None, stdout: 0, stderr: 0 };
         self.open.insert(id, open);
     }
 
-    /// Whether the call is still to be sent: nobody may wait for it any more.
+    /// Whether the call is still to be sent: its caller may have gone away.
     pub(super) fn wanted(&self, id: u64) -> bool {
-        self.open.get(&id).is_some_and(|call| call.sink.is_some())
+        self.open.contains_key(&id)
+    }
+
+    /// Calls that nobody waits for and that the peer has not answered yet.
+    pub(super) fn forgotten(&self) -> usize {
+        self.open.values().filter(|call| call.sink.is_none()).count()
     }
 
     /// The call's frame goes to the socket now.
@@ -205,7 +203,10 @@ impl<S> Session<S> {
             return Left::Nothing;
         }
         match (&call.cmd_id, call.kill) {
-            (Some(cmd_id), true) => Left::Kill(cmd_id.clone()),
+            (Some(cmd_id), true) => {
+                call.kill = false;
+                Left::Kill(cmd_id.clone())
+            }
             (None, true) if call.started => {
                 call.kill = false;
                 Left::Nameless
@@ -223,15 +224,16 @@ impl<S> Session<S> {
     pub(super) fn abandon_all(&mut self) -> (Vec<(S, bool)>, Vec<String>) {
         let mut sinks = Vec::new();
         let mut commands = Vec::new();
-        for call in self.open.values_mut() {
-            if let Some(sink) = call.sink.take() {
-                sinks.push((sink, call.sent));
-                if call.kill {
-                    commands.extend(call.cmd_id.clone());
-                }
+        // What has no sink any more, and was not sent yet, is a kill that must still go out.
+        self.open.retain(|_, call| {
+            let Some(sink) = call.sink.take() else { return true };
+            sinks.push((sink, call.sent));
+            if let (true, Some(cmd_id)) = (call.kill, &call.cmd_id) {
+                commands.push(cmd_id.clone());
+                call.kill = false;
             }
-        }
-        self.open.retain(|_, call| call.sent);
+            call.sent
+        });
         (sinks, commands)
     }
 
@@ -257,11 +259,15 @@ impl<S> Session<S> {
         // Output and pieces of files are nearly all there is to read, so they are read in one pass;
         // whatever does not fit is read again, by its method.
         if let Ok(Notice { method, params }) = serde_json::from_str(text) {
-            match &*method {
-                exec::STDOUT => return self.output(params, false),
-                exec::STDERR => return self.output(params, true),
-                files::CHUNK => return self.piece(params.id, &params.data),
-                _ => {}
+            let id = params.id;
+            let step = match &*method {
+                exec::STDOUT => Some(self.output(params, false)),
+                exec::STDERR => Some(self.output(params, true)),
+                files::CHUNK => Some(self.piece(id, &params.data, params.offset)),
+                _ => None,
+            };
+            if let Some(step) = step {
+                return step.or_else(|error| self.spoiled(id, error));
             }
         }
         let frame: rpc::Incoming<'_> = serde_json::from_str(text)
@@ -304,10 +310,14 @@ impl<S> Session<S> {
         }
         self.notification(method, params).or_else(|error| {
             match serde_json::from_str::<For>(params) {
-                Ok(For { id }) if self.called(id).is_some() => Ok(Step::Spoil(id, error)),
-                _ => Err(error),
+                Ok(For { id }) => self.spoiled(id, error),
+                Err(_) => Err(error),
             }
         })
+    }
+
+    fn spoiled(&mut self, id: u64, error: Error) -> Result<Step> {
+        if self.called(id).is_some() { Ok(Step::Spoil(id, error)) } else { Err(error) }
     }
 
     fn notification(&mut self, method: &str, params: &str) -> Result<Step> {
@@ -321,27 +331,27 @@ impl<S> Session<S> {
             }
             files::CHUNK => {
                 let params: files::ChunkParams<'_> = parse(params)?;
-                self.piece(params.id, &params.data)
+                self.piece(params.id, &params.data, params.offset)
             }
             exec::START => {
                 let params: exec::StartParams<'_> = parse(params)?;
                 let Some(call) = self.called(params.id) else { return self.stray(Some(params.id)) };
-                let cmd_id = params.cmd_id.map(Cow::into_owned);
-                call.started = true;
+                if std::mem::replace(&mut call.started, true) {
+                    // A command starts once; what was learnt stays.
+                    return Ok(Step::None);
+                }
+                let cmd_id = params.cmd_id.map(Cow::into_owned).filter(|id| !id.is_empty());
                 call.cmd_id.clone_from(&cmd_id);
                 if call.sink.is_some() {
                     let cwd = params.cwd.map(Cow::into_owned);
                     let started = Started { cmd_id, pid: params.pid, cwd };
                     return Ok(Step::Deliver(params.id, Frame::Start(started)));
                 }
-                match cmd_id {
-                    Some(cmd_id) if call.kill => Ok(Step::Kill(cmd_id)),
-                    None if call.kill => {
-                        call.kill = false;
-                        Ok(Step::Nameless)
-                    }
-                    _ => Ok(Step::None),
-                }
+                Ok(match (std::mem::take(&mut call.kill), cmd_id) {
+                    (true, Some(cmd_id)) => Step::Kill(cmd_id),
+                    (true, None) => Step::Nameless,
+                    (false, _) => Step::None,
+                })
             }
             exec::DONE => {
                 let params: exec::DoneParams<'_> = parse(params)?;
@@ -361,10 +371,20 @@ impl<S> Session<S> {
         let Some(call) = self.called(params.id) else { return self.stray(Some(params.id)) };
         let position = if stderr { &mut call.stderr } else { &mut call.stdout };
         let text_len = params.data.len() as u64;
-        let missing = params.offset.map_or(0, |offset| offset.saturating_sub(*position));
         let start = params.offset.unwrap_or(*position);
         let len = params.len.unwrap_or(text_len);
-        *position = start.saturating_add(len);
+        // A byte is a byte of text, or a part of what became U+FFFD, three bytes.
+        if len > text_len || text_len > len.saturating_mul(3) {
+            let message = "the gateway sent output that is not as long as it says";
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        // No connection repeats or reorders what it carries: these bytes were there before.
+        let missing = start.checked_sub(*position);
+        let (Some(missing), Some(end)) = (missing, start.checked_add(len)) else {
+            let message = "the gateway sent output that does not follow what came before";
+            return Err(Error::new(ErrorKind::Protocol, message));
+        };
+        *position = end;
         if call.sink.is_none() {
             return Ok(Step::None);
         }
@@ -374,12 +394,19 @@ impl<S> Session<S> {
         Ok(Step::Deliver(params.id, frame))
     }
 
-    fn piece(&mut self, id: u64, data: &str) -> Result<Step> {
+    fn piece(&mut self, id: u64, data: &str, offset: Option<u64>) -> Result<Step> {
         let Some(call) = self.called(id) else { return self.stray(Some(id)) };
         if call.sink.is_none() {
             return Ok(Step::None);
         }
-        Ok(Step::Deliver(id, Frame::File(decode(data)?)))
+        let data = decode(data)?;
+        // A file has no use for the streams' positions: its own takes the place of the first.
+        if offset.is_some_and(|offset| offset != call.stdout) {
+            let message = "a piece of a file that does not follow the one before";
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        call.stdout += data.len() as u64;
+        Ok(Step::Deliver(id, Frame::File(data)))
     }
 
     /// A call that the peer can know of.
@@ -418,12 +445,9 @@ fn null() -> Box<RawValue> {
 
 /// What the gateway's error says, without trusting its size.
 fn from_object(error: &rpc::ErrorObject) -> Error {
-    /// A message is one line for people; more than this is no message.
-    const LONGEST: usize = 4 * 1024;
-    let cut = vtrix_protocol::text::whole_characters(error.message.as_bytes(), LONGEST);
-    let message = match std::str::from_utf8(cut) {
-        Ok("") | Err(_) => format!("the gateway answered with error {}", error.code),
-        Ok(message) => message.to_owned(),
+    let message = match for_people(&error.message) {
+        "" => format!("the gateway answered with error {}", error.code),
+        message => message.to_owned(),
     };
     Error::new(ErrorKind::of_code(error.code), message).with_code(error.code)
 }

@@ -7,7 +7,7 @@ use super::*;
 fn session_with(ids: &[u64], kill: bool) -> Session<u64> {
     let mut session = Session::new();
     for id in ids {
-        session.open(Opening { id: *id, sink: *id, kill });
+        session.open(Opening { id: *id, sink: Some(*id), kill });
         session.sent(*id);
     }
     session
@@ -105,7 +105,7 @@ fn a_command_that_is_never_named_is_told_apart() {
 #[test]
 fn a_call_abandoned_before_it_is_sent_is_never_sent() {
     let mut session = Session::new();
-    session.open(Opening { id: 1, sink: 1u64, kill: true });
+    session.open(Opening { id: 1, sink: Some(1u64), kill: true });
     assert!(session.wanted(1));
     assert_eq!(session.abandon(1), Left::Nothing);
     assert!(!session.wanted(1));
@@ -115,7 +115,7 @@ fn a_call_abandoned_before_it_is_sent_is_never_sent() {
 #[test]
 fn a_cut_tells_what_may_have_run() {
     let mut session = session_with(&[1], false);
-    session.open(Opening { id: 2, sink: 2, kill: false });
+    session.open(Opening { id: 2, sink: Some(2), kill: false });
     let mut cut = session.cut();
     cut.sort_unstable();
     assert_eq!(cut, [(1, true), (2, false)]);
@@ -148,6 +148,68 @@ fn additions_of_the_wrong_type_are_passed_over() {
 }
 
 #[test]
+fn output_that_was_there_before_spoils_its_call() {
+    let out = |offset: u64, len: u64| {
+        let text = format!(r#""data":"ab","offset":{offset},"len":{len}"#);
+        format!(r#"{{"method":"exec.stdout","params":{{"id":1,{text}}}}}"#)
+    };
+    let spoilt = |first: &str, second: &str| {
+        let mut session = session_with(&[1], true);
+        assert!(matches!(step(&mut session, first), Step::Deliver(1, _)));
+        matches!(step(&mut session, second), Step::Spoil(1, _))
+    };
+    assert!(spoilt(&out(5, 2), &out(5, 2)), "repeated");
+    assert!(spoilt(&out(5, 2), &out(3, 2)), "reordered");
+    assert!(spoilt(&out(5, 2), &out(6, 2)), "overlapping");
+    assert!(spoilt(&out(5, 2), &out(u64::MAX >> 1, 1 << 62)), "longer than its text");
+    assert!(spoilt(&out(0, 1), &out(1, 0)), "shorter than its text");
+    assert!(!spoilt(&out(5, 2), &out(7, 1)));
+}
+
+#[test]
+fn a_piece_of_a_file_follows_the_one_before() {
+    let piece = |offset: &str| {
+        format!(r#"{{"method":"read_stream.chunk","params":{{"id":1,"data":"YWI="{offset}}}}}"#)
+    };
+    let mut session = session_with(&[1], false);
+    for offset in ["", r#","offset":2"#, r#","offset":"4""#] {
+        assert!(matches!(step(&mut session, &piece(offset)), Step::Deliver(1, Frame::File(_))));
+    }
+    for offset in [r#","offset":4"#, r#","offset":8"#] {
+        assert!(matches!(step(&mut session, &piece(offset)), Step::Spoil(1, _)), "{offset}");
+    }
+    let no_base64 = r#"{"method":"read_stream.chunk","params":{"id":1,"data":"*"}}"#;
+    assert!(matches!(step(&mut session, no_base64), Step::Spoil(1, _)));
+}
+
+#[test]
+fn a_command_starts_once_and_is_killed_once() {
+    let start =
+        |name: &str| format!(r#"{{"method":"exec.start","params":{{"id":1,"cmd_id":"{name}"}}}}"#);
+    let mut session = session_with(&[1], true);
+    assert!(matches!(step(&mut session, &start("c-1")), Step::Deliver(1, Frame::Start(_))));
+    assert!(matches!(step(&mut session, &start("c-2")), Step::None));
+    assert_eq!(session.abandon(1), Left::Kill("c-1".into()));
+    assert_eq!(session.abandon(1), Left::Nothing);
+    let mut session = session_with(&[1], true);
+    session.abandon(1);
+    assert!(matches!(step(&mut session, &start("")), Step::Nameless));
+    assert!(matches!(step(&mut session, &start("c-1")), Step::None));
+}
+
+#[test]
+fn a_kill_that_waits_to_be_sent_survives_the_end() {
+    let mut session = session_with(&[1], true);
+    session.open(Opening { id: 2, sink: None, kill: false });
+    session.open(Opening { id: 3, sink: Some(3), kill: false });
+    let (mut sinks, commands) = session.abandon_all();
+    sinks.sort_unstable();
+    assert_eq!((sinks, commands), (vec![(1, true), (3, false)], vec![]));
+    assert!(session.wanted(2) && !session.wanted(3));
+    assert_eq!(session.forgotten(), 2);
+}
+
+#[test]
 fn late_frames_are_no_strays() {
     let mut session = session_with(&[1, 2], false);
     assert!(matches!(step(&mut session, r#"{"id":1,"result":{}}"#), Step::Finish(1, _)));
@@ -171,7 +233,7 @@ fn strays_are_bounded() {
 #[test]
 fn an_answer_before_its_request_was_sent_is_a_stray() {
     let mut session = Session::new();
-    session.open(Opening { id: 1, sink: 1u64, kill: false });
+    session.open(Opening { id: 1, sink: Some(1u64), kill: false });
     assert!(matches!(session.receive(r#"{"id":1,"result":{}}"#), Ok(Step::None)));
     assert_eq!(session.len(), 1);
 }
@@ -249,7 +311,7 @@ proptest! {
                     }
                     serial += 1;
                     waiting.insert(id, serial);
-                    session.open(Opening { id, sink: serial, kill: id % 2 == 0 });
+                    session.open(Opening { id, sink: Some(serial), kill: id % 2 == 0 });
                     continue;
                 }
                 Event::Sent(id) => {

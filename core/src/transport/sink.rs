@@ -22,8 +22,6 @@ pub(super) enum Sink {
     Pull(queue::Sender<Result<Frame>>),
     /// Everything is kept until the end.
     Collect(Box<Collector>),
-    /// Nothing is wanted: a kill on behalf of a caller that went away.
-    Discard,
 }
 
 impl Sink {
@@ -32,7 +30,7 @@ impl Sink {
         match self {
             Self::Pull(queue) => queue.push(Ok(frame)),
             Self::Collect(collector) => collector.take(frame),
-            Self::Call(_) | Self::Discard => {}
+            Self::Call(_) => {}
         }
     }
 
@@ -42,7 +40,6 @@ impl Sink {
             Self::Call(caller) => drop(caller.send(end)),
             Self::Pull(queue) => queue.push(end.map(Frame::Answer)),
             Self::Collect(collector) => collector.end(end),
-            Self::Discard => {}
         }
     }
 }
@@ -56,6 +53,8 @@ pub(crate) struct Collected {
     pub(crate) output: Bytes,
     /// Which stream each stretch of it came from.
     pub(crate) pieces: Pieces,
+    /// Bytes of it that the caller wants to keep.
+    pub(crate) max_output: usize,
     /// Output went on past what the caller wants to keep.
     pub(crate) truncated: bool,
     /// Bytes that the gateway no longer had.
@@ -114,9 +113,9 @@ impl Collector {
     }
 
     fn output(&mut self, stream: OutputStream, chunk: &Chunk) {
+        // The session has refused what would not fit.
         self.missing = self.missing.saturating_add(chunk.missing);
-        let offset = &mut self.offsets[usize::from(stream == OutputStream::Stderr)];
-        *offset = offset.saturating_add(chunk.missing).saturating_add(chunk.len);
+        self.offsets[usize::from(stream == OutputStream::Stderr)] += chunk.missing + chunk.len;
         if self.truncated {
             return;
         }
@@ -135,6 +134,7 @@ impl Collector {
             began: self.began,
             output: self.output.into(),
             pieces: self.pieces,
+            max_output: self.max,
             done: self.done,
             truncated: self.truncated,
             missing: self.missing,

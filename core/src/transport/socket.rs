@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Request;
-use http::header::{CONNECTION, HOST, HeaderMap, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderMap, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -68,10 +68,15 @@ impl Dialer {
         settings.write_buffer_size = WRITE_BUFFER;
         settings.max_message_size = Some(self.config.max_message);
         settings.max_frame_size = Some(self.config.max_message);
-        let (socket, _) =
+        let (socket, answer) =
             tokio_tungstenite::client_async_with_config(request, stream, Some(settings))
                 .await
                 .map_err(|error| self.upgrade_failed(error))?;
+        // The library leaves this to its caller. None was offered, so none may be chosen.
+        if answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+            let message = format!("{} chose an extension that nobody offered", self.config.route());
+            return Err(Error::new(ErrorKind::ConnectFailed, message).with_may_have_run(false));
+        }
         Ok(socket)
     }
 
@@ -97,7 +102,7 @@ impl Dialer {
 
     fn upgrade_failed(&self, error: tungstenite::Error) -> Error {
         match error {
-            tungstenite::Error::Http(response) => {
+            tungstenite::Error::Http(response) if !response.status().is_informational() => {
                 let body = response.body().as_deref().unwrap_or_default();
                 refusal(response.status(), response.headers(), body).with_may_have_run(false)
             }

@@ -5,6 +5,8 @@
 //! wire, except that output leaves as the inside of JSON strings ([`text`]).
 
 pub(crate) mod command;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod reaper;
 pub(crate) mod registry;
 pub(crate) mod replay;

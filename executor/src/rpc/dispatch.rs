@@ -275,10 +275,10 @@ impl Refusal {
 
 /// What a message asks for.
 #[derive(Debug)]
-struct Head {
-    id: Box<RawValue>,
+pub(super) struct Head {
+    pub(super) id: Box<RawValue>,
     method: String,
-    params: Option<Range<usize>>,
+    pub(super) params: Option<Range<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -289,7 +289,7 @@ struct OnlyId<'a> {
 
 impl Head {
     /// `None` for a notification: this wire has none from a client, so it means nothing.
-    fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, Refusal> {
         let invalid = |message| Err(Refusal::unreadable(codes::INVALID_REQUEST, message));
         if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
             return match serde_json::from_str::<&RawValue>(text) {

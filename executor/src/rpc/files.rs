@@ -170,6 +170,8 @@ pub(super) async fn read_stream(call: &Call, body: &Body) -> Result<(), Failure>
     let around = AROUND_CHUNK + call.id.get().len();
     let mut file = elsewhere(move || FileStream::open(place)).await?;
     let mut buffer = Vec::new();
+    let plain = call.plain();
+    let mut sent = 0u64;
     loop {
         // Room first, so that a peer that does not read stops the reading of the file.
         let messages = stretch / chunk;
@@ -179,11 +181,15 @@ pub(super) async fn read_stream(call: &Call, body: &Body) -> Result<(), Failure>
         let at_end;
         (file, buffer, batch, at_end) = elsewhere(move || {
             file.next(&mut buffer, stretch)?;
-            let batch: Vec<_> = buffer.chunks(chunk).map(|part| frame::chunk(&id, part)).collect();
+            let offsets = (sent..).step_by(chunk).map(|offset| (!plain).then_some(offset));
+            let parts = buffer.chunks(chunk).zip(offsets);
+            let batch: Vec<_> =
+                parts.map(|(part, offset)| frame::chunk(&id, part, offset)).collect();
             let at_end = buffer.len() < stretch;
             Ok((file, buffer, batch, at_end))
         })
         .await?;
+        sent += buffer.len() as u64;
         call.link.outbound.send_all(room, batch);
         if at_end {
             break;

@@ -160,13 +160,17 @@ pub(crate) fn detached(command: &Command, plain: bool) -> ExecResult {
     }
 }
 
-/// `read_stream.chunk`.
-pub(crate) fn chunk(id: &RawValue, bytes: &[u8]) -> String {
+/// `read_stream.chunk`; `offset` is left out on the plain wire.
+pub(crate) fn chunk(id: &RawValue, bytes: &[u8], offset: Option<u64>) -> String {
     use base64::Engine as _;
     let mut out = notification(files::CHUNK, id, bytes.len().div_ceil(3) * 4);
     out.push_str(",\"data\":\"");
     base64::engine::general_purpose::STANDARD.encode_string(bytes, &mut out);
-    out.push_str("\"}}");
+    out.push('"');
+    if let Some(offset) = offset {
+        number(&mut out, "offset", offset);
+    }
+    out.push_str("}}");
     out
 }
 
@@ -175,6 +179,7 @@ mod tests {
     use rustix::process::Pid;
     use serde::de::DeserializeOwned;
     use vtrix_protocol::exec::{DoneParams, OutputParams, StartParams};
+    use vtrix_protocol::files::ChunkParams;
     use vtrix_protocol::rpc::Notification;
 
     use super::*;
@@ -291,9 +296,12 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":7,"result":{"cmd_id":"c-1","started_at":"2024-01-01T00:00:00Z","pid":42}}"#
         );
         assert_eq!(
-            chunk(&id(), b"hi"),
+            chunk(&id(), b"hi", None),
             r#"{"jsonrpc":"2.0","method":"read_stream.chunk","params":{"id":7,"data":"aGk="}}"#
         );
+        let params = ChunkParams { id: 7, data: "aGk=".into(), offset: Some(9) };
+        let typed = Notification { jsonrpc: VERSION, method: files::CHUNK, params };
+        assert_eq!(chunk(&id(), b"hi", Some(9)), serde_json::to_string(&typed).unwrap());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) mod error;
 mod exec;
 mod files;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod json;
 mod outbound;
 mod params;

@@ -8,6 +8,8 @@ mod answer;
 mod body;
 mod dispatch;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod patient;
 mod requests;
 mod router;

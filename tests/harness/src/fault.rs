@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::dice::Dice;
+
 /// What happens to each connection.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
@@ -23,6 +25,10 @@ pub struct Faults {
     pub cut_after_down: Option<u64>,
     /// Cut once so many bytes have gone from the client to the gateway.
     pub cut_after_up: Option<u64>,
+    /// Count for both only what comes after the head of the request or of its answer.
+    pub after_head: bool,
+    /// Cut each connection somewhere within so many bytes of either direction, by chance.
+    pub cut_within: Option<u64>,
     /// Pass bytes on in pieces of one to seven, so that nothing arrives in one read.
     pub tiny: bool,
     /// Close every new connection at once.
@@ -156,7 +162,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn serve(client: TcpStream, shared: &Shared, faults: Faults, number: u64) {
+async fn serve(client: TcpStream, shared: &Shared, mut faults: Faults, number: u64) {
     let mut cut = shared.cut.subscribe();
     let Ok(gateway) = TcpStream::connect(shared.target).await else { return };
     // Two small writes in a row must not wait for each other's acknowledgement.
@@ -164,10 +170,19 @@ async fn serve(client: TcpStream, shared: &Shared, faults: Faults, number: u64) 
     let _ = gateway.set_nodelay(true);
     let (from_client, to_client) = client.into_split();
     let (from_gateway, to_gateway) = gateway.into_split();
-    let up = Copying { shared, upwards: true, limit: faults.cut_after_up };
-    let down = Copying { shared, upwards: false, limit: faults.cut_after_down };
-    let mut dice = Dice(faults.seed.wrapping_add(number).wrapping_mul(2).wrapping_add(1));
-    let mut other = Dice(dice.next());
+    let mut dice = Dice::new(faults.seed.wrapping_add(number));
+    if let Some(most) = faults.cut_within {
+        let place = Some(dice.up_to(most) as u64);
+        if dice.below(2) == 0 {
+            faults.cut_after_up = place;
+        } else {
+            faults.cut_after_down = place;
+        }
+    }
+    let copying = |upwards, limit| Copying { shared, upwards, limit, in_head: faults.after_head };
+    let mut up = copying(true, faults.cut_after_up);
+    let mut down = copying(false, faults.cut_after_down);
+    let mut other = Dice::new(dice.next());
     let tiny = faults.tiny;
     tokio::select! {
         () = up.run(from_client, to_gateway, tiny.then_some(&mut dice)) => {}
@@ -180,13 +195,15 @@ struct Copying<'a> {
     shared: &'a Shared,
     upwards: bool,
     limit: Option<u64>,
+    /// What comes is still a head, and not counted.
+    in_head: bool,
 }
 
 impl Copying<'_> {
     /// Copies until an end of file, an error or the limit; either direction's end ends both, as
     /// both of our ends treat a half-closed connection as closed.
     async fn run(
-        &self,
+        &mut self,
         mut from: OwnedReadHalf,
         mut to: OwnedWriteHalf,
         mut dice: Option<&mut Dice>,
@@ -201,10 +218,11 @@ impl Copying<'_> {
             }
             self.count(read as u64);
             let mut bytes = &buffer[..read];
+            let head = self.rest_of_head(bytes);
             if let Some(limit) = self.limit {
-                bytes = &bytes[..bytes.len().min((limit - passed) as usize)];
+                bytes = &bytes[..bytes.len().min(head + (limit - passed) as usize)];
             }
-            passed += bytes.len() as u64;
+            passed += (bytes.len() - head) as u64;
             while !bytes.is_empty() {
                 let size = dice.as_mut().map_or(bytes.len(), |dice| dice.up_to(7));
                 let (piece, rest) = bytes.split_at(size.min(bytes.len()));
@@ -213,10 +231,20 @@ impl Copying<'_> {
                 }
                 bytes = rest;
             }
-            if self.limit == Some(passed) {
+            if self.limit == Some(passed) && !self.in_head {
                 return;
             }
         }
+    }
+
+    /// Bytes of `read` that belong to a head that is not counted. Both ends send theirs at once.
+    fn rest_of_head(&mut self, read: &[u8]) -> usize {
+        if !self.in_head {
+            return 0;
+        }
+        let end = read.windows(4).position(|four| four == b"\r\n\r\n");
+        self.in_head = end.is_none();
+        end.map_or(read.len(), |end| end + 4)
     }
 
     fn count(&self, bytes: u64) {
@@ -225,21 +253,5 @@ impl Copying<'_> {
         if !self.shared.last_was_up.swap(self.upwards, Ordering::SeqCst) && self.upwards {
             self.shared.turns.fetch_add(1, Ordering::SeqCst);
         }
-    }
-}
-
-/// Xorshift: enough to scatter cuts, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn up_to(&mut self, most: u64) -> usize {
-        (self.next() % most + 1) as usize
     }
 }

@@ -6,19 +6,28 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::listen::Listener;
 
 /// A hostile peer that runs. Dropping it ends it and its connections.
 #[derive(Debug)]
 pub struct RawPeer {
-    addr: SocketAddr,
-    task: JoinHandle<()>,
+    listener: Listener,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    connections: AtomicUsize,
+    upgrades: AtomicUsize,
 }
 
 /// A WebSocket that the client has opened to the peer.
@@ -32,6 +41,8 @@ pub enum Upgrade {
     Take,
     /// Answers with these bytes and closes.
     Answer(Vec<u8>),
+    /// Takes it as it should be, with these further lines in the head, and closes.
+    Switch(&'static str),
     /// Reads the request and never answers.
     Silence,
 }
@@ -69,37 +80,82 @@ impl RawPeer {
         upgrade: Upgrade,
         session: impl Fn(Session) -> F + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let addr = listener.local_addr().expect("a bound listener has an address");
         let (answer, session) = (Arc::new(answer), Arc::new(session));
-        let task = tokio::spawn(async move {
-            // Aborted with the peer, and with it every connection.
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (answer, session) = (Arc::clone(&answer), Arc::clone(&session));
-                let upgrade = upgrade.clone();
-                connections.spawn(async move {
-                    connection(stream, &*answer, upgrade, &*session).await;
-                });
+        Self::listen(move |stream, _, counts| {
+            let (answer, session) = (Arc::clone(&answer), Arc::clone(&session));
+            let upgrade = upgrade.clone();
+            async move { connection(stream, &*answer, upgrade, &*session, &counts).await }
+        })
+        .await
+    }
+
+    /// Answers the first request of each connection with the next of `answers`, and closes.
+    ///
+    /// # Panics
+    /// No port of the loopback address is free.
+    pub async fn each(answers: Vec<Vec<u8>>) -> Self {
+        let answers = Arc::new(answers);
+        Self::listen(move |mut stream, number, _| {
+            let answers = Arc::clone(&answers);
+            async move {
+                if let (Some(answer), Some(())) =
+                    (answers.get(number), take_request(&mut stream).await)
+                {
+                    let _ = stream.write_all(answer).await;
+                    let _ = stream.shutdown().await;
+                }
             }
+        })
+        .await
+    }
+
+    /// Answers the first request of each connection with `begin`, and then with `more` for ever.
+    ///
+    /// # Panics
+    /// No port of the loopback address is free.
+    pub async fn endless(begin: Vec<u8>, more: Vec<u8>) -> Self {
+        let (begin, more) = (Arc::new(begin), Arc::new(more));
+        Self::listen(move |mut stream, _, _| {
+            let (begin, more) = (Arc::clone(&begin), Arc::clone(&more));
+            async move {
+                let _ = take_request(&mut stream).await;
+                let _ = stream.write_all(&begin).await;
+                while stream.write_all(&more).await.is_ok() {}
+            }
+        })
+        .await
+    }
+
+    async fn listen<F: Future<Output = ()> + Send + 'static>(
+        serve: impl Fn(TcpStream, usize, Arc<Counts>) -> F + Send + 'static,
+    ) -> Self {
+        let counts = Arc::<Counts>::default();
+        let counting = Arc::clone(&counts);
+        let listener = Listener::start(move |stream| {
+            let number = counting.connections.fetch_add(1, Ordering::SeqCst);
+            serve(stream, number, Arc::clone(&counting))
         });
-        Self { addr, task }
+        Self { listener: listener.await, counts }
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.counts.connections.load(Ordering::SeqCst)
+    }
+
+    /// Upgrades to a WebSocket that were asked for so far.
+    pub fn upgrades(&self) -> usize {
+        self.counts.upgrades.load(Ordering::SeqCst)
     }
 
     /// The base URL for a client.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("http://{}", self.listener.addr)
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-}
-
-impl Drop for RawPeer {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.listener.addr
     }
 }
 
@@ -117,17 +173,29 @@ async fn connection<F: Future<Output = ()> + Send>(
     answer: &(dyn Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync),
     upgrade: Upgrade,
     session: &(impl Fn(Session) -> F + Send + Sync),
+    counts: &Counts,
 ) {
     loop {
         let Some(head) = peek_head(&stream).await else { return };
         let mut words = head.split_whitespace();
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         if path.ends_with("/connect") {
+            counts.upgrades.fetch_add(1, Ordering::SeqCst);
             match upgrade {
                 Upgrade::Take => {
                     if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
                         session(Session(socket)).await;
                     }
+                }
+                Upgrade::Switch(more) => {
+                    let key =
+                        head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: "));
+                    let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+                    let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+                                upgrade: websocket\r\nsec-websocket-accept";
+                    let _ = take_request(&mut stream).await;
+                    let answer = format!("{head}: {accept}\r\n{more}\r\n");
+                    let _ = stream.write_all(answer.as_bytes()).await;
                 }
                 Upgrade::Answer(bytes) => {
                     let _ = take_request(&mut stream).await;

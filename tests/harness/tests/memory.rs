@@ -3,26 +3,11 @@
 
 use std::fs;
 
-use vtrix_harness::Harness;
+use vtrix_harness::{Harness, growth};
 
 /// What a stream of any size may cost at its peak, the gateway in this process included.
 const MOST_GROWTH: u64 = 32 * 1024;
 const MEBIBYTES: usize = 64;
-
-fn kibibytes(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-/// How much the peak rises above what is held now.
-async fn growth<T>(work: impl Future<Output = T>) -> (T, u64) {
-    // 5 makes the present size the peak (proc(5)).
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    let before = kibibytes("VmRSS:");
-    let result = work.await;
-    (result, kibibytes("VmHWM:").saturating_sub(before))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_streams_cost_little() {
