@@ -1,7 +1,8 @@
-"""Measures the installed package beside the plain client, in one run: `python bench/bench.py`.
+"""Measures the installed package beside the plain client, in one run.
 
-CPU is that of this whole process, the core's threads included; the gateway runs in another. Each
-figure is the median of several rounds.
+`cargo xtask python --bench` builds what is measured and runs this. CPU is that of this whole
+process, the core's threads included; the gateway runs in another. Each figure is the median of
+several rounds, and at the end each goal is told beside what was measured.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from plain import PlainClient
+from report import Report
 
 import vtrix_sandbox as vs
 
@@ -38,17 +40,6 @@ def peak() -> int:
 def rss() -> int:
     fields = Path("/proc/self/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-class Report:
-    """Figures, printed as they come."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, dict[str, float]] = {}
-
-    def add(self, what: str, who: str, value: float, unit: str) -> None:
-        self.figures.setdefault(f"{what} [{unit}]", {})[who] = value
-        print(f"{what:44} {who:14} {value:10.1f} {unit}", flush=True)
 
 
 async def timed(
@@ -95,6 +86,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", type=int, default=1000, help="megabytes up and down")
+    parser.add_argument("--rust", help="the program that measures the Rust client's calls")
     parser.add_argument("--json", help="write the figures there")
     options = parser.parse_args()
     report = Report()
@@ -106,15 +98,17 @@ async def main() -> None:
     assert server.stdout is not None
     url, token = (server.stdout.readline().strip().split("=", 1)[1] for _ in range(2))
     try:
-        await measure(report, url, token, options.rounds, options.large)
+        await measure(report, url, token, options)
     finally:
         server.terminate()
         server.wait()
+    report.goals()
     if options.json:
         Path(options.json).write_text(json.dumps(report.figures, indent=2))
 
 
-async def measure(report: Report, url: str, token: str, rounds: int, large: int) -> None:
+async def measure(report: Report, url: str, token: str, options: argparse.Namespace) -> None:
+    rounds = options.rounds
     startup(report)
     plain = PlainClient(url, token)
     client = vs.AsyncClient(url, token)
@@ -125,6 +119,8 @@ async def measure(report: Report, url: str, token: str, rounds: int, large: int)
     sandbox = made
     await plain.close()
     await plain.attach(sandbox.id)
+    if options.rust:
+        rust(report, options.rust, url, token, sandbox.id, rounds)
     await calls(report, "plain", plain.exists, plain.run, rounds)
     await calls(report, "asyncio", sandbox.exists, sandbox.run_command, rounds)
 
@@ -169,11 +165,31 @@ async def measure(report: Report, url: str, token: str, rounds: int, large: int)
     await rate(report, "reading a file, 64 MB", "plain", size, 3, plain_file)
     await rate(report, "reading a file, 64 MB", "asyncio", size, 3, stream)
     await rate(report, "reading a file, 64 MB, into memory", "asyncio", size, 3, buffer)
+    content = os.urandom(size // 2)
+
+    async def plain_write() -> int:
+        await plain.write_file("/workspace/written", content)
+        return len(content)
+
+    async def write() -> int:
+        return await sandbox.write("written", content)
+
+    await rate(report, "writing a file, 32 MB", "plain", size // 2, 3, plain_write)
+    await rate(report, "writing a file, 32 MB", "asyncio", size // 2, 3, write)
     await plain.close()
-    await transfers(report, sandbox, large * 1_000_000)
+    await transfers(report, sandbox, options.large * 1_000_000)
     await sandbox.delete()
     await many(report, client)
     await client.close()
+
+
+def rust(report: Report, program: str, url: str, token: str, name: str, rounds: int) -> None:
+    """The yardstick: the same calls, by the core alone."""
+    command = [program, "--rounds", str(rounds), "calls", url, token, name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    for line in done.stdout.splitlines():
+        what, value = line.split("\t")
+        report.add(what, "rust", float(value), "us")
 
 
 def startup(report: Report) -> None:

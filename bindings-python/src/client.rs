@@ -11,6 +11,7 @@ use crate::errors;
 use crate::fork::Guarded;
 use crate::logs;
 use crate::op::Op;
+use crate::runtime;
 use crate::sandbox::Sandbox;
 
 /// Creates, finds and deletes sandboxes.
@@ -29,7 +30,7 @@ impl Client {
     #[pyo3(signature = (
         *, base_url=None, token=None, project_id=None, routes=None, connect_timeout=None,
         call_timeout=None, heartbeat_interval=None, heartbeat_timeout=None, stream_buffer=None,
-        max_in_flight=None, max_connections=None, extra_root_pem=None,
+        max_in_flight=None, max_connections=None, max_message=None, extra_root_pem=None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn new(
@@ -45,6 +46,7 @@ impl Client {
         stream_buffer: Option<usize>,
         max_in_flight: Option<usize>,
         max_connections: Option<usize>,
+        max_message: Option<usize>,
         extra_root_pem: Option<Vec<u8>>,
     ) -> PyResult<Self> {
         logs::install();
@@ -84,6 +86,9 @@ impl Client {
         }
         if let Some(connections) = max_connections {
             builder = builder.max_connections(connections);
+        }
+        if let Some(bytes) = max_message {
+            builder = builder.max_message(bytes);
         }
         if let Some(pem) = extra_root_pem {
             builder = builder.extra_root_pem(pem);
@@ -191,6 +196,7 @@ impl Client {
     fn close(&self, py: Python<'_>) {
         if let Ok(client) = self.0.get() {
             py.detach(|| client.close());
+            runtime::hurry();
         }
     }
 }

@@ -85,6 +85,7 @@ impl Command {
 ///     output: Standard output and error in the order of arrival, as text.
 ///     output_bytes: The same as bytes.
 ///     stdout, stdout_bytes, stderr, stderr_bytes: One of the two.
+///     pieces: The output piece by piece, each with the name of its stream.
 ///     outcome: `Exited`, `Killed`, `TimedOut` or `Unknown`.
 ///     exit_code: The exit code, or None where the command has none.
 ///     success: It exited with 0.
@@ -177,6 +178,11 @@ impl CommandFinished {
     }
 
     #[getter]
+    fn pieces<'py>(&self, py: Python<'py>) -> Vec<(&'static str, Bound<'py, PyBytes>)> {
+        self.0.pieces().map(|(stream, piece)| (stream.name(), PyBytes::new(py, piece))).collect()
+    }
+
+    #[getter]
     fn output_truncated(&self) -> Option<bool> {
         self.0.output_truncated()
     }
@@ -190,6 +196,9 @@ impl CommandFinished {
     ///
     /// Raises:
     ///     CommandFailedError: It did not.
+    ///
+    /// Example:
+    ///     >>> sandbox.run_command("make").check().output
     fn check(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         if slf.get().0.success() {
             return Ok(slf);

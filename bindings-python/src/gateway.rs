@@ -61,6 +61,7 @@ impl Gateway {
 #[pyo3(signature = (
     *, listen=None, data_dir=None, token=None, backend=None, default_ttl=None, max_sandboxes=None,
     images=None, expose=None, plain_wire=false, client_grace=None, kill_grace=None,
+    allow_hosts=None, allow_origins=None,
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords")]
 pub(crate) fn start_gateway(
@@ -75,6 +76,8 @@ pub(crate) fn start_gateway(
     plain_wire: bool,
     client_grace: Option<f64>,
     kill_grace: Option<f64>,
+    allow_hosts: Option<Vec<String>>,
+    allow_origins: Option<Vec<String>>,
 ) -> PyResult<Op> {
     logs::install();
     let mut builder = local::Gateway::builder().plain_wire(plain_wire);
@@ -106,6 +109,12 @@ pub(crate) fn start_gateway(
     }
     for dir in expose.unwrap_or_default() {
         builder = builder.expose(dir);
+    }
+    for name in allow_hosts.unwrap_or_default() {
+        builder = builder.allow_host(name);
+    }
+    for origin in allow_origins.unwrap_or_default() {
+        builder = builder.allow_origin(origin);
     }
     if let Some(grace) = client_grace {
         builder = builder.client_grace(convert::seconds("client_grace", grace)?);

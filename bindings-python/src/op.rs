@@ -28,6 +28,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 #[pyclass(frozen, module = "vtrix_sandbox._native")]
 pub(crate) struct Op {
     id: u64,
+    /// Python code may run within it.
+    calls_back: bool,
     work: Mutex<Option<Work>>,
 }
 
@@ -41,12 +43,13 @@ impl Op {
         T: Send + 'static,
         E: Into<Failure>,
     {
-        Self::with_id(Self::next_id(), work, reply)
+        Self::with_callbacks(Self::next_id(), false, work, reply)
     }
 
-    /// As [`new`](Self::new), under a number that callbacks know already.
-    pub(crate) fn with_id<T, E>(
+    /// As [`new`](Self::new), under a number that callbacks know already, if there are any.
+    pub(crate) fn with_callbacks<T, E>(
         id: u64,
+        calls_back: bool,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
         reply: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
     ) -> Self
@@ -58,7 +61,7 @@ impl Op {
             let value = work.await.map_err(Into::into)?;
             Ok(Box::new(move |py: Python<'_>| reply(py, value)) as Reply)
         };
-        Self { id, work: Mutex::new(Some(Box::pin(work))) }
+        Self { id, calls_back, work: Mutex::new(Some(Box::pin(work))) }
     }
 
     /// An operation without a result.
@@ -74,6 +77,11 @@ impl Op {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Whether Python code may run within it.
+    pub(crate) fn calls_back(&self) -> bool {
+        self.calls_back
     }
 
     /// Takes the work; an operation runs once.

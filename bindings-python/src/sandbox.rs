@@ -18,6 +18,7 @@ use crate::convert;
 use crate::errors;
 use crate::fork::Guarded;
 use crate::op::Op;
+use crate::runtime;
 use crate::stream::Stream;
 
 /// Runs commands and works on files in one sandbox.
@@ -125,6 +126,7 @@ impl Sandbox {
         bridge: Option<&Bound<'_, Bridge>>,
     ) -> PyResult<Op> {
         let id = Op::next_id();
+        let calls_back = stdout.is_some() || stderr.is_some();
         let mut run = given.run(self.0.get()?)?;
         let queue = queue_of(bridge)?;
         if let Some(function) = stdout {
@@ -133,7 +135,8 @@ impl Sandbox {
         if let Some(function) = stderr {
             run = run.stderr(Writer::new(function, queue, id));
         }
-        Ok(Op::with_id(id, async move { run.await }, CommandFinished::reply))
+        let work = async move { run.await };
+        Ok(Op::with_callbacks(id, calls_back, work, CommandFinished::reply))
     }
 
     fn spawn(&self, given: Given) -> PyResult<Op> {
@@ -151,8 +154,12 @@ impl Sandbox {
         Ok(Stream::new(async move { sandbox.exec_logs(&cmd_id).await }))
     }
 
-    fn command(&self, cmd_id: String) -> PyResult<Command> {
-        Ok(Command::new(self.0.get()?.command(cmd_id)))
+    fn command(&self, cmd_id: String, max_output: Option<usize>) -> PyResult<Command> {
+        let command = self.0.get()?.command(cmd_id);
+        Ok(Command::new(match max_output {
+            Some(bytes) => command.with_max_output(bytes),
+            None => command,
+        }))
     }
 
     fn kill(&self, cmd_id: String, signal: String) -> PyResult<Op> {
@@ -310,6 +317,7 @@ impl Sandbox {
     fn close(&self, py: Python<'_>) {
         if let Ok(sandbox) = self.0.get() {
             py.detach(|| sandbox.close());
+            runtime::hurry();
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Running an operation on the calling thread, for the blocking family.
 //!
-//! The thread polls the future itself, without the interpreter lock, so a call costs no more
-//! thread switches than the network makes. It wakes now and then to let Python's signal handlers
-//! run: Ctrl-C ends the wait and drops the future, which kills a command that was being waited
-//! for. No tokio context is entered exclusively, so a callback may make blocking calls of its own.
+//! The interpreter lock is not held meanwhile. Mostly the thread drives its own socket (see
+//! `runtime`) and no other thread has a part in the call. Where something else is in flight, or the
+//! operation calls Python code back, which may make blocking calls of its own, the runtime's own
+//! thread drives and this one only polls the operation. In both cases it looks up now and then to
+//! let Python's signal handlers run: Ctrl-C ends the wait and drops the operation, which kills a
+//! command that was being waited for.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use crate::op::{Op, Outcome, Work};
-use crate::runtime;
+use crate::runtime::{self, Core};
 
 /// How long Ctrl-C may go unnoticed: nobody sees less, and twenty looks a second cost nothing.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -25,15 +27,34 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 #[pyfunction]
 pub(crate) fn wait(py: Python<'_>, op: &Op) -> PyResult<Py<PyAny>> {
     let work = op.take()?;
-    let handle = runtime::handle()?;
-    let outcome = py.detach(|| {
-        let _context = handle.enter();
-        drive(work)
-    })?;
-    outcome.map_err(|failure| failure.into_py(py))?(py)
+    let core = runtime::current()?;
+    let attend = op.calls_back() || core.is_followed();
+    let outcome = py.detach(|| if attend { follow(core, work) } else { lead(core, work) });
+    if outcome.is_err() {
+        runtime::hurry();
+    }
+    outcome?.map_err(|failure| failure.into_py(py))?(py)
 }
 
-fn drive(mut work: Work) -> PyResult<Outcome> {
+/// Drives everything from here.
+fn lead(core: &Core, mut work: Work) -> PyResult<Outcome> {
+    loop {
+        match core.lead(soon(&mut work)) {
+            Some(outcome) => return Ok(outcome),
+            None => Python::attach(check_signals)?,
+        }
+    }
+}
+
+/// The outcome, or none if it takes longer than signals may wait.
+async fn soon(work: &mut Work) -> Option<Outcome> {
+    tokio::time::timeout(SIGNAL_INTERVAL, work).await.ok()
+}
+
+/// Lets the runtime's own thread drive. No context of tokio's is entered exclusively here.
+fn follow(core: &'static Core, mut work: Work) -> PyResult<Outcome> {
+    let _follower = core.follow();
+    let _context = core.handle().enter();
     let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(parker.clone());
     let mut context = Context::from_waker(&waker);

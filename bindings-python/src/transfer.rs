@@ -20,7 +20,7 @@ pub(crate) fn upload_file(
     progress: Option<Py<PyAny>>,
     bridge: Option<&Bound<'_, Bridge>>,
 ) -> PyResult<Op> {
-    let id = Op::next_id();
+    let (id, calls_back) = (Op::next_id(), progress.is_some());
     let mut upload = sandbox.ours()?.upload_file(local_path, sandbox_path);
     if let Some(mode) = mode {
         upload = upload.mode(mode);
@@ -28,7 +28,8 @@ pub(crate) fn upload_file(
     if let Some(function) = progress {
         upload = upload.progress(callback::progress(function, queue_of(bridge)?, id));
     }
-    Ok(Op::with_id(id, async move { upload.await.map(drop) }, |py, ()| Ok(py.None())))
+    let work = async move { upload.await.map(drop) };
+    Ok(Op::with_callbacks(id, calls_back, work, |py, ()| Ok(py.None())))
 }
 
 /// Copies a file of the sandbox to this machine.
@@ -41,13 +42,14 @@ pub(crate) fn download_file(
     progress: Option<Py<PyAny>>,
     bridge: Option<&Bound<'_, Bridge>>,
 ) -> PyResult<Op> {
-    let id = Op::next_id();
+    let (id, calls_back) = (Op::next_id(), progress.is_some());
     let mut download =
         sandbox.ours()?.download_file(sandbox_path, local_path).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
         download = download.progress(callback::progress(function, queue_of(bridge)?, id));
     }
-    Ok(Op::with_id(id, async move { download.await }, |py, path| {
+    let work = async move { download.await };
+    Ok(Op::with_callbacks(id, calls_back, work, |py, path| {
         Ok(path.into_pyobject(py)?.into_any().unbind())
     }))
 }
@@ -61,12 +63,13 @@ pub(crate) fn download_files(
     progress: Option<Py<PyAny>>,
     bridge: Option<&Bound<'_, Bridge>>,
 ) -> PyResult<Op> {
-    let id = Op::next_id();
+    let (id, calls_back) = (Op::next_id(), progress.is_some());
     let mut downloads = sandbox.ours()?.download_files(files).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
         downloads = downloads.progress(callback::progress(function, queue_of(bridge)?, id));
     }
-    Ok(Op::with_id(id, async move { downloads.await }, |py, saved| {
+    let work = async move { downloads.await };
+    Ok(Op::with_callbacks(id, calls_back, work, |py, saved| {
         let places = PyDict::new(py);
         for (remote, local) in saved {
             places.set_item(remote, local)?;

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +40,24 @@ def test_the_installed_package_is_what_is_tested() -> None:
     metadata = importlib.metadata.metadata("vtrix-sandbox-native")
     assert metadata["Requires-Python"] == ">=3.10"
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
+
+
+def builder(*path: str) -> set[str]:
+    """The options of a builder of Rust's."""
+    source = ROOT.joinpath(*path).read_text()
+    return set(re.findall(r"pub fn (\w+)\(mut self", source))
+
+
+def test_every_option_of_the_core_is_here() -> None:
+    core = builder("core", "src", "client_builder.rs")
+    assert core
+    assert core <= set(inspect.signature(vtrix_sandbox.Client).parameters)
+    gateway = builder("gateway", "src", "builder.rs")
+    assert gateway
+    # What may be given repeatedly there is a collection here.
+    plural = {"image": "images", "allow_host": "allow_hosts", "allow_origin": "allow_origins"}
+    wanted = {plural.get(name, name) for name in gateway}
+    assert wanted <= set(inspect.signature(LocalGateway).parameters)
 
 
 def test_the_stubs_say_what_the_module_has() -> None:

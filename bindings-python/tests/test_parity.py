@@ -56,6 +56,23 @@ def test_everything_public_says_what_it_is(blocking: type, asynchronous: type) -
         assert "await" not in (inspect.getdoc(member) or "")
 
 
+@pytest.mark.parametrize(
+    "cls",
+    [*(cls for pair in PAIRS for cls in pair), vs.AsyncFile, vs.LocalGateway, vs.CommandFinished],
+)
+def test_every_method_has_an_example_and_what_waits_its_errors(cls: type) -> None:
+    for name, member in public(cls).items():
+        # What files of `io` have, and what never fails, needs none.
+        if isinstance(member, property) or name in ("readable", "writable", "flush"):
+            continue
+        if not callable(member):
+            continue
+        told = " ".join((inspect.getdoc(member) or "").split())
+        assert "Example: >>> " in told, name
+        if inspect.iscoroutinefunction(member):
+            assert "Raises: " in told or "raises nothing" in told, name
+
+
 def test_what_waits_is_awaited() -> None:
     for blocking, asynchronous in PAIRS:
         for name, member in public(blocking).items():

@@ -33,6 +33,8 @@ def test_a_finished_command_tells(sandbox: Sandbox) -> None:
     assert done.started_at is not None
     assert done.started_at.tzinfo is not None
     assert abs(datetime.now(timezone.utc) - done.started_at) < timedelta(minutes=5)
+    assert sorted(done.pieces) == [("stderr", b"err\n"), ("stdout", b"out\n")]
+    assert b"".join(piece for _, piece in done.pieces) == done.output_bytes
     assert repr(done) == f'<CommandFinished "{done.cmd_id}": exited with 3, 8 bytes of output>'
     killed = sandbox.run_command("kill -9 $$")
     assert killed.outcome == vs.Killed(9, 137)
@@ -207,6 +209,8 @@ def test_detached_commands(sandbox: Sandbox, directory: str) -> None:
     assert repr(command) == f"<Command {command.cmd_id!r} exit_code=5>"
     with pytest.raises(vs.CommandFailedError):
         command.wait(check=True)
+    short = sandbox.get_command(command.cmd_id, max_output=3).wait()
+    assert (len(short.output), short.output_truncated) == (3, True)
     again = sandbox.get_command(command.cmd_id)
     assert again.cwd is None
     again.kill("SIGKILL")
@@ -342,6 +346,7 @@ def test_clients_are_refused_that_cannot_work(
         {"stream_buffer": 1},
         {"max_in_flight": 0},
         {"max_connections": 1},
+        {"max_message": 1},
         {"extra_root_pem": b"nothing"},
         {"extra_root_pem": "-----BEGIN nothing"},
     ):

@@ -11,13 +11,24 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "python" / "vtrix_sandbox"
-MODULES = ["client", "command", "sandbox", "stream"]
+MODULES = [
+    "_part",
+    "client",
+    "command",
+    "files",
+    "lifecycle",
+    "run",
+    "sandbox",
+    "stream",
+    "transfer",
+]
 HEADER = "# Made from _async/{name}.py by tools/unasync.py. Change that, not this.\n"
 RULES = [
     (r"async def ", "def "),
     (r"async with ", "with "),
     (r"async for ", "for "),
     (r"\bawait ", ""),
+    (r"\banext\(", "next("),
     (r"__a(enter|exit|iter|next)__", r"__\1__"),
     (r"\bStopAsyncIteration\b", "StopIteration"),
     (r"\bAsync(?=[A-Z])", ""),

@@ -67,7 +67,10 @@ enum Command {
     },
     /// Build the Python package, install it into fresh environments, and run its tests.
     Python {
-        /// Passed on to pytest, such as `-k cancel`; alone, everything runs.
+        /// Measure an optimised build instead, beside a plain client and the Rust one.
+        #[arg(long)]
+        bench: bool,
+        /// Passed on to pytest, such as `-k cancel`, or to the bench; alone, everything runs.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -149,7 +152,7 @@ fn main() -> ExitCode {
             steps::run(command)
         }
         Command::Errors { check } => steps::run(documents::errors(check)),
-        Command::Python { arguments } => python::test(&arguments),
+        Command::Python { bench, arguments } => python::test(bench, &arguments),
         Command::Swift { xcframework, bench } => swift::test(xcframework, bench),
         Command::Kotlin { android, bench } => kotlin::test(android, bench),
         Command::Header { check } => header::run(check),

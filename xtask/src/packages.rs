@@ -38,6 +38,43 @@ pub(crate) fn install() -> Result<String, String> {
     if still.is_empty() { Ok("installed".to_owned()) } else { Err(advice()) }
 }
 
+/// Finds programs that are Debian packages of the same name, and installs what is missing.
+///
+/// # Errors
+/// Says what can't be installed, and why.
+pub(crate) fn need(programs: &[&str]) -> Result<(), String> {
+    let missing = programs.iter().filter(|program| {
+        let mut version = Command::new(program);
+        version.arg("--version");
+        quiet(version).is_err()
+    });
+    for program in missing {
+        let install = || quiet(apt(&["install", "-y", "-qq", "--no-install-recommends", program]));
+        // A machine that has never asked for packages knows none.
+        install()
+            .or_else(|_| quiet(apt(&["update"])).and_then(|_| install()))
+            .map_err(|error| format!("{program} can't be installed: {error}"))?;
+    }
+    Ok(())
+}
+
+/// A command that makes a root directory of Debian's; its last arguments are to be release, place
+/// and [`mirror`].
+pub(crate) fn mmdebstrap(variant: &str) -> Command {
+    let mut make = Command::new("mmdebstrap");
+    make.arg("--mode=root").arg(format!("--variant={variant}"));
+    make.arg("--aptopt=Apt::Install-Recommends \"false\"");
+    make.arg("--aptopt=Acquire::Languages \"none\"");
+    make
+}
+
+/// The mirror that this machine is told to use; none leaves the choice to mmdebstrap.
+pub(crate) fn mirror() -> Option<String> {
+    let sources = std::fs::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
+    let line = sources.lines().find(|line| line.starts_with("URIs:"))?;
+    line.split_whitespace().nth(1).map(str::to_owned)
+}
+
 fn missing() -> Vec<&'static str> {
     let there = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);

@@ -12,6 +12,7 @@ use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
     need_programs, need_space, number_after, told,
 };
+use crate::packages;
 use crate::steps::{Count, Progress, cargo, quiet, run};
 use crate::{root, target};
 
@@ -150,27 +151,13 @@ fn install(root: &Path) -> Result<(), String> {
         ("unshare", "util-linux"),
     ])?;
     need_space(SPACE)?;
-    if need_programs(&[("mmdebstrap", "")]).is_err() {
-        let mut apt = Command::new("apt-get");
-        apt.args(["install", "-y", "-qq", "mmdebstrap"]).env("DEBIAN_FRONTEND", "noninteractive");
-        quiet(apt).map_err(|error| format!("mmdebstrap can't be installed: {error}"))?;
-    }
+    packages::need(&["mmdebstrap"])?;
     let _ = fs::remove_dir_all(root);
-    let mut make = Command::new("mmdebstrap");
-    make.args(["--mode=root", "--variant=apt"]);
-    make.arg("--aptopt=Apt::Install-Recommends \"false\"");
-    make.arg("--aptopt=Acquire::Languages \"none\"");
+    let mut make = packages::mmdebstrap("apt");
     make.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     // libc6-dev brings sys/param.h, which the package manager's own runtime includes.
-    make.args(["--include=swiftlang,libc6-dev", RELEASE]).arg(root).args(mirror_of_debian());
+    make.args(["--include=swiftlang,libc6-dev", RELEASE]).arg(root).args(packages::mirror());
     quiet(make).map(drop)
-}
-
-/// The mirror that this machine is told to use; none leaves the choice to mmdebstrap.
-fn mirror_of_debian() -> Option<String> {
-    let sources = fs::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
-    let line = sources.lines().find(|line| line.starts_with("URIs:"))?;
-    line.split_whitespace().nth(1).map(str::to_owned)
 }
 
 impl Toolchain {

@@ -36,7 +36,7 @@ from .types import *
 if TYPE_CHECKING:
     from ._async.client import AsyncClient
     from ._async.command import AsyncCommand
-    from ._async.files import AsyncFile
+    from ._async.file import AsyncFile
     from ._async.sandbox import AsyncSandbox
     from ._async.stream import AsyncExecStream, AsyncFileStream, AsyncLogStream
 
@@ -125,7 +125,7 @@ _ASYNC = {
     "AsyncClient": "client",
     "AsyncCommand": "command",
     "AsyncExecStream": "stream",
-    "AsyncFile": "files",
+    "AsyncFile": "file",
     "AsyncFileStream": "stream",
     "AsyncLogStream": "stream",
     "AsyncSandbox": "sandbox",

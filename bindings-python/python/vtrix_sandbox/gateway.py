@@ -40,6 +40,8 @@ class LocalGateway:
         plain_wire: Leave every addition to the documented wire off, as other gateways would.
         client_grace: Seconds that the commands of a client that went away go on; ten.
         kill_grace: Seconds between TERM and KILL; two.
+        allow_hosts: Host names by which clients may call it; addresses and `localhost` always may.
+        allow_origins: Origins of web pages that may call it, such as `"https://console.example"`.
 
     Example:
         >>> with LocalGateway() as gw, gw.client() as client:
@@ -61,6 +63,8 @@ class LocalGateway:
         plain_wire: bool = False,
         client_grace: Seconds | None = None,
         kill_grace: Seconds | None = None,
+        allow_hosts: Iterable[str] | None = None,
+        allow_origins: Iterable[str] | None = None,
     ) -> None:
         self._settings: dict[str, Any] = {
             "listen": listen,
@@ -74,6 +78,8 @@ class LocalGateway:
             "plain_wire": plain_wire,
             "client_grace": _options.seconds(client_grace),
             "kill_grace": _options.seconds(kill_grace),
+            "allow_hosts": list(allow_hosts or ()),
+            "allow_origins": list(allow_origins or ()),
         }
         self._running: _native.Gateway | None = None
 
@@ -99,13 +105,26 @@ class LocalGateway:
             UnavailableError: No sandbox can be built on this machine; the message says why.
             InvalidArgumentError: A setting can't work.
             LocalIoError: The address is taken, or the directory can't be used.
+
+        Example:
+            >>> gw = LocalGateway().start()
+            >>> client = gw.client()
         """
         if self._running is None:
             self._started(_native.wait(_native.start_gateway(**self._settings)))
         return self
 
     async def start_async(self) -> Self:
-        """As `start`, for a running event loop."""
+        """Start it as `start` does, for a running event loop.
+
+        Raises:
+            UnavailableError: No sandbox can be built on this machine; the message says why.
+            InvalidArgumentError: A setting can't work.
+            LocalIoError: The address is taken, or the directory can't be used.
+
+        Example:
+            >>> gw = await LocalGateway().start_async()
+        """
         if self._running is None:
             from ._async._runner import run
 
@@ -113,13 +132,29 @@ class LocalGateway:
         return self
 
     def close(self) -> None:
-        """End it with its sandboxes, and leave nothing of them behind. Idempotent."""
+        """End it with its sandboxes, and leave nothing of them behind. Idempotent.
+
+        Raises:
+            UnavailableError: Something could not be cleaned up; the message says what.
+
+        Example:
+            >>> gw = LocalGateway().start()
+            >>> gw.close()
+        """
         stop = self._stop()
         if stop is not None:
             _native.wait(stop)
 
     async def close_async(self) -> None:
-        """As `close`, for a running event loop."""
+        """End it as `close` does, for a running event loop.
+
+        Raises:
+            UnavailableError: Something could not be cleaned up; the message says what.
+
+        Example:
+            >>> gw = await LocalGateway().start_async()
+            >>> await gw.close_async()
+        """
         stop = self._stop()
         if stop is not None:
             from ._async._runner import run
@@ -147,13 +182,31 @@ class LocalGateway:
         return os.fspath(self._must_run().data_dir)
 
     def client(self, **options: Any) -> Client:
-        """Return a new client of this gateway; it takes the options of `Client`."""
+        """Return a new client of this gateway; it takes the options of `Client`.
+
+        Raises:
+            RuntimeError: The gateway does not run.
+            InvalidArgumentError: An option can't work.
+
+        Example:
+            >>> with LocalGateway() as gw, gw.client(call_timeout=5) as client:
+            ...     print(client.list())
+        """
         from ._sync.client import Client
 
         return Client(self.url, self.token, **options)
 
     def async_client(self, **options: Any) -> AsyncClient:
-        """Return a new asyncio client of this gateway; it takes the options of `AsyncClient`."""
+        """Return a new asyncio client of this gateway; it takes the options of `AsyncClient`.
+
+        Raises:
+            RuntimeError: The gateway does not run.
+            InvalidArgumentError: An option can't work.
+
+        Example:
+            >>> async with LocalGateway() as gw, gw.async_client() as client:
+            ...     print(await client.list())
+        """
         from ._async.client import AsyncClient
 
         return AsyncClient(self.url, self.token, **options)

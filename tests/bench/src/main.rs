@@ -5,6 +5,7 @@
 //! client is this process; the gateway, and each end of a floor, is this same program in another
 //! process and role. Medians over several rounds, ours and the floor by turns.
 
+mod calls;
 mod floor;
 mod large;
 mod latency;
@@ -53,6 +54,8 @@ enum Role {
     /// Spawns `true` so many times and prints how long each took, in nanoseconds.
     #[command(hide = true)]
     SpawnFloor { times: usize },
+    /// Measures the CPU of calls to a sandbox of another gateway.
+    Calls { url: String, token: String, sandbox: String },
     /// The far end of a floor.
     #[command(hide = true)]
     FloorServer { socket: String },
@@ -70,6 +73,9 @@ fn main() -> Fallible {
     runtime.block_on(async {
         match &arguments.role {
             Some(Role::Gateway) => service::gateway().await,
+            Some(Role::Calls { url, token, sandbox }) => {
+                calls::calls(url, token, sandbox, arguments.rounds.max(1)).await
+            }
             Some(Role::FloorServer { socket }) => floor::server(socket).await,
             Some(Role::FloorRelay { socket }) => floor::relay(socket).await,
             Some(Role::SpawnFloor { .. }) => Ok(()),

@@ -6,13 +6,15 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from .. import _native
 
 T = TypeVar("T")
 
 _bridges: WeakKeyDictionary[asyncio.AbstractEventLoop, _native.Bridge] = WeakKeyDictionary()
+_last: tuple[Callable[[], Any], Callable[[], Any]] = (lambda: None, lambda: None)
+"""The loop that ran last and its bridge, held weakly: nearly always what is looked for."""
 
 
 def current_bridge() -> _native.Bridge:
@@ -21,7 +23,9 @@ def current_bridge() -> _native.Bridge:
 
 
 def _bridge(loop: asyncio.AbstractEventLoop) -> _native.Bridge:
-    bridge = _bridges.get(loop)
+    global _last
+    last, its = _last
+    bridge: _native.Bridge | None = its() if last() is loop else _bridges.get(loop)
     if bridge is None:
         # A loop that was closed under its tasks is held by their futures: let go of it here.
         for closed in [other for other in _bridges if other.is_closed()]:
@@ -30,6 +34,8 @@ def _bridge(loop: asyncio.AbstractEventLoop) -> _native.Bridge:
         # The loop keeps the reader, and with it the bridge, until it is closed.
         loop.add_reader(bridge.fileno(), bridge.drain)
         _bridges[loop] = bridge
+    if last() is not loop:
+        _last = (ref(loop), ref(bridge))
     return bridge
 
 
@@ -38,11 +44,12 @@ async def run(op: _native.Op[T]) -> T:
     loop = asyncio.get_running_loop()
     bridge = _bridge(loop)
     future: asyncio.Future[T] = loop.create_future()
-    ticket = bridge.submit(op, future)
+    if bridge.submit(op, future):
+        loop.call_soon(bridge.flush)
     try:
         return await future
     except BaseException:
-        bridge.cancel(ticket)
+        bridge.cancel(op)
         raise
 
 

@@ -74,12 +74,19 @@ class AsyncCommand:
             ConnectionLostError: Nobody can say how it ended; `command` has what was received.
             CommandNotFoundError: No such command is remembered.
             CommandFailedError: It did not exit with 0 and `check` was asked for.
+
+        Example:
+            >>> command = await sandbox.run_command_detached("make -j8")
+            >>> (await command.wait(check=True)).output
         """
         finished = await run(self._native.wait())
         return finished.check() if check else finished
 
     def logs(self) -> AsyncLogStream:
         """Replay what the command wrote, the last 512 KB of it, then follow it until it ends.
+
+        Raises:
+            CommandNotFoundError: While iterating: no such command is remembered.
 
         Example:
             >>> async for entry in command.logs():
@@ -88,24 +95,54 @@ class AsyncCommand:
         return AsyncLogStream(self._native.logs())
 
     async def stdout(self) -> str:
-        """Wait until the command ends and return its standard output as text.
+        r"""Wait until the command ends and return its standard output as text.
 
         Of what was written before this call it is the last 512 KB; `collect_output` says whether
         that is all.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> command = await sandbox.run_command_detached("uname")
+            >>> await command.stdout()
+            'Linux\n'
         """
         return (await self.collect_output("stdout")).data
 
     async def stderr(self) -> str:
-        """Wait until the command ends and return its standard error, as `stdout`."""
+        """Wait until the command ends and return its standard error, as `stdout`.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> command = await sandbox.run_command_detached("ls /missing")
+            >>> print(await command.stderr())
+        """
         return (await self.collect_output("stderr")).data
 
     async def collect_output(
         self, stream: Literal["stdout", "stderr", "both"] = "both"
     ) -> CollectedOutput:
-        """Wait until the command ends, in whatever way, and return what it wrote.
+        r"""Wait until the command ends, in whatever way, and return what it wrote.
 
         Of what was written before this call it is the last 512 KB; `truncated` says whether that
         is all.
+
+        Args:
+            stream: Which of the two streams, or both in the order of arrival.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> output = await command.collect_output("stdout")
+            >>> output.data_bytes, output.truncated
+            (b'Linux\n', False)
         """
         return await run(self._native.collect_output(stream))
 
@@ -114,7 +151,15 @@ class AsyncCommand:
 
         Of a command that has ended it does nothing.
 
+        Args:
+            signal: Which one.
+
         Raises:
             CommandNotFoundError: No such command is remembered.
+
+        Example:
+            >>> await command.kill("SIGINT")
+            >>> (await command.wait()).outcome
+            Killed(signal=2, code=130)
         """
         await run(self._native.kill(signal))

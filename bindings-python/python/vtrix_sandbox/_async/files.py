@@ -1,215 +1,172 @@
-"""Files of the sandbox as asynchronous file objects."""
+"""Small files, directories, and streams of large ones."""
 
 from __future__ import annotations
 
-import codecs
-import tempfile
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
 
-from .._options import file_mode
+from .. import _options
+from .._options import Content, StrPath
+from ..types import FileEntry, FileInfo, ReadResult, WriteFile
+from ._part import AsyncPart
 from ._runner import run
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from .sandbox import AsyncSandbox
+from .stream import AsyncFileStream
 
 
-class AsyncFile:
-    """A file of the sandbox, opened by `open`: read as it streams in, or replaced at `close`.
+class AsyncFiles(AsyncPart):
+    """The files of a sandbox, by path."""
 
-    Text or bytes, as its mode says. Use it with `async with`; leaving the block by an exception
-    leaves a file that was to be written as it was.
-    """
+    async def read(self, path: StrPath) -> ReadResult:
+        r"""Read a file: the first 204,800 bytes of a text, or a whole image.
 
-    def __init__(
-        self,
-        sandbox: AsyncSandbox,
-        path: str,
-        mode: str,
-        encoding: str | None,
-        errors: str,
-        newline: str | None,
-        permissions: int | None,
-    ) -> None:
-        self.name = path
-        self.mode = mode
-        self.closed = False
-        self._sandbox = sandbox
-        self._encoding = encoding
-        self._errors = errors
-        self._permissions = permissions
-        self._translate = encoding is not None and newline is None
-        self._empty: Any = b"" if encoding is None else ""
-        self._buffer: Any = self._empty
-        self._chunks: Any = None
-        self._decoder: Any = None
-        if encoding is not None:
-            self._decoder = codecs.getincrementaldecoder(encoding)(errors)
-            if self._translate:
-                self._decoder = _newlines(self._decoder)
-        self._ended = False
-        self._spool: Any = None
+        `read_to_buffer` and `read_stream` have every byte of any file.
 
-    def __repr__(self) -> str:
-        return f"<AsyncFile {self.name!r} mode={self.mode!r} closed={self.closed}>"
+        Raises:
+            FileNotFoundError: There is no such file.
+            IsADirectoryError: It is a directory.
+            PermissionError: The sandbox does not let it be read.
 
-    async def __aenter__(self) -> Self:
-        await self._open()
-        return self
+        Example:
+            >>> result = await sandbox.read("/etc/hostname")
+            >>> result.type, result.content
+            ('text', 'sandbox\n')
+        """
+        return await run(self._native.read(_options.path(path)))
 
-    async def __aexit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._discard()
-        await self.close()
+    async def write(self, path: StrPath, content: Content) -> int:
+        """Write a file, making its directory; return the number of bytes.
 
-    def __aiter__(self) -> Self:
-        return self
+        The file is replaced as a whole and keeps its mode. Text is written as UTF-8.
 
-    async def __anext__(self) -> Any:
-        line = await self.readline()
-        if not line:
-            raise StopAsyncIteration
-        return line
+        Args:
+            path: The file in the sandbox.
+            content: Text or bytes, up to what one call can carry, 64 MiB as the wire writes it;
+                `upload_file` and `open` take any size.
 
-    def readable(self) -> bool:
-        """Tell whether it was opened for reading."""
-        return "r" in self.mode
+        Raises:
+            IsADirectoryError: It is a directory.
+            PermissionError: The sandbox does not let it be written.
+            NoSpaceError: The sandbox's disk is full; the file is as it was.
+            TooLargeError: `content` does not fit into one call; nothing was sent.
 
-    def writable(self) -> bool:
-        """Tell whether it was opened for writing."""
-        return not self.readable()
-
-    async def read(self, size: int = -1) -> Any:
-        """Read up to `size` bytes or characters; all that is left, unless given."""
-        await self._open()
-        self._need("r")
-        parts = [self._buffer]
-        have = len(self._buffer)
-        while size < 0 or have < size:
-            more = await self._more()
-            if not more:
-                break
-            parts.append(more)
-            have += len(more)
-        data = self._empty.join(parts)
-        if size < 0:
-            size = len(data)
-        self._buffer = data[size:]
-        return data[:size]
-
-    async def readline(self) -> Any:
-        """Read a line with its end; nothing at the end of the file."""
-        await self._open()
-        self._need("r")
-        end: Any = b"\n" if self._encoding is None else "\n"
-        parts: list[Any] = []
-        while True:
-            at = self._buffer.find(end) + 1
-            if at:
-                parts.append(self._buffer[:at])
-                self._buffer = self._buffer[at:]
-                break
-            parts.append(self._buffer)
-            self._buffer = await self._more()
-            if not self._buffer:
-                break
-        return self._empty.join(parts)
-
-    async def readlines(self) -> list[Any]:
-        """Read all lines that are left."""
-        return [line async for line in self]
-
-    async def write(self, data: Any) -> int:
-        """Take text or bytes, which are in the sandbox once the file is closed."""
-        await self._open()
-        self._need("w")
-        if self._encoding is None:
-            self._spool.write(data)
-        elif isinstance(data, str):
-            self._spool.write(data.encode(self._encoding, self._errors))
-        else:
-            raise TypeError(f"write() takes text, not {type(data).__name__}")
+        Example:
+            >>> await sandbox.write("/workspace/greeting.txt", "hello")
+            5
+        """
+        if isinstance(content, str):
+            return await run(self._native.write(_options.path(path), content))
+        data = _options.to_bytes(content)
+        await run(self._native.write_files([(_options.path(path), data, None)]))
         return len(data)
 
-    async def flush(self) -> None:
-        """Do nothing: the file is replaced as a whole when it is closed."""
+    async def edit(self, path: StrPath, old_text: str, new_text: str) -> str:
+        """Replace the only occurrence of a text in a file; return the gateway's message.
 
-    async def close(self) -> None:
-        """Close it; what was written replaces the file. Idempotent."""
-        if self.closed:
-            return
-        if self.writable():
-            # Opening for writing and closing at once makes an empty file.
-            await self._open()
-        self.closed = True
-        if self._chunks is not None:
-            await self._chunks.close()
-        spool, self._spool = self._spool, None
-        if spool is not None:
-            with spool:
-                spool.flush()
-                await self._sandbox.upload_file(spool.name, self.name, mode=self._permissions)
+        Raises:
+            EditNoMatchError: `old_text` does not occur.
+            EditAmbiguousError: It occurs more than once.
+            FileNotFoundError: There is no such file.
 
-    aclose = close
+        Example:
+            >>> await sandbox.edit("/app/settings.toml", "debug = true", "debug = false")
+        """
+        return await run(self._native.edit(_options.path(path), old_text, new_text))
 
-    def _discard(self) -> None:
-        self.closed = True
-        if self._chunks is not None:
-            self._chunks._native.close()
-        spool, self._spool = self._spool, None
-        if spool is not None:
-            spool.close()
+    async def write_files(self, files: Mapping[str, Content] | Iterable[WriteFile]) -> None:
+        """Write files in one flight, making their directories.
 
-    async def _open(self) -> None:
-        if self.closed:
-            raise ValueError("I/O operation on closed file")
-        if self._chunks is not None or self._spool is not None:
-            return
-        if self.readable():
-            chunks = self._sandbox.read_stream(self.name, chunk_size=512 * 1024)
-            # A missing file shows now, where the builtin would tell.
-            await run(chunks._native.fill())
-            self._chunks = chunks
-            self._buffer = await self._more()
-        else:
-            if "x" in self.mode and await self._sandbox.exists(self.name):
-                raise FileExistsError(f"{self.name} exists in the sandbox")
-            self._spool = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        Args:
+            files: `{path: content}`, or `WriteFile`s, which can carry a mode.
 
-    async def _more(self) -> Any:
-        while not self._ended:
-            chunk: bytes = await anext(self._chunks, b"")
-            self._ended = not chunk
-            data = chunk if self._decoder is None else self._decoder.decode(chunk, self._ended)
-            if data:
-                return data
-        return self._empty
+        Raises:
+            PartialError: Some failed; `failures` has each, and the others are written.
 
-    def _need(self, what: str) -> None:
-        if self.readable() != (what == "r"):
-            raise OSError(f"the file was opened with mode {self.mode!r}")
+        Example:
+            >>> await sandbox.write_files({"/app/a.bin": b"a", "/app/b.txt": "b"})
+            >>> await sandbox.write_files([WriteFile("/app/run.sh", b"#!/bin/sh", mode=0o755)])
+        """
+        await run(self._native.write_files(_options.write_files(files)))
 
+    async def read_to_buffer(self, path: StrPath, *, max_size: int | None = None) -> bytes | None:
+        """Read a whole file into memory; None if there is no such file.
 
-def _newlines(decoder: Any) -> Any:
-    import io
+        Args:
+            path: The file in the sandbox.
+            max_size: Bytes past which the call fails; 256 MiB unless said otherwise.
 
-    return io.IncrementalNewlineDecoder(decoder, translate=True)
+        Raises:
+            TooLargeError: The file is larger than `max_size`.
+            IsADirectoryError: It is a directory.
 
+        Example:
+            >>> data = await sandbox.read_to_buffer("/workspace/plot.png")
+            >>> if data is not None:
+            ...     Path("plot.png").write_bytes(data)
+        """
+        return await run(self._native.read_to_buffer(_options.path(path), max_size))
 
-File = AsyncFile
+    def read_stream(self, path: StrPath, *, chunk_size: int | None = None) -> AsyncFileStream:
+        """Read a file of any size in chunks.
 
+        Args:
+            path: The file in the sandbox.
+            chunk_size: Bytes of each chunk; 65,536 unless said otherwise, 524,288 at most.
 
-def open_file(
-    sandbox: AsyncSandbox,
-    path: str,
-    mode: str,
-    encoding: str,
-    errors: str,
-    newline: str | None,
-    permissions: int | None,
-) -> AsyncFile:
-    """Return the file object; the file is opened when it is entered or first used."""
-    _, binary = file_mode(mode)
-    text = None if binary else encoding
-    return AsyncFile(sandbox, path, mode, text, errors, newline, permissions)
+        Raises:
+            FileNotFoundError: While iterating: there is no such file.
+
+        Example:
+            >>> with open("large.csv", "wb") as file:
+            ...     async for chunk in sandbox.read_stream("/data/large.csv"):
+            ...         file.write(chunk)
+        """
+        return AsyncFileStream(self._native.read_stream(_options.path(path), chunk_size))
+
+    async def mkdir(self, path: StrPath) -> None:
+        """Make a directory with its parents. One that exists is left as it is.
+
+        Raises:
+            NotADirectoryError: A file stands in the way.
+            PermissionError: The sandbox does not let it be made.
+
+        Example:
+            >>> await sandbox.mkdir("/workspace/a/b")
+        """
+        await run(self._native.mkdir(_options.path(path)))
+
+    async def list_files(self, path: StrPath) -> list[FileEntry]:
+        """List a directory, sorted by name.
+
+        Raises:
+            FileNotFoundError: There is nothing at the path.
+            NotADirectoryError: It is no directory.
+
+        Example:
+            >>> [entry.name for entry in await sandbox.list_files("/workspace") if not entry.is_dir]
+            ['greeting.txt']
+        """
+        return await run(self._native.list_files(_options.path(path)))
+
+    async def stat(self, path: StrPath) -> FileInfo:
+        """Tell what is at a path. Nothing being there is an answer, not an error.
+
+        Raises:
+            PermissionError: The sandbox does not let it be looked at.
+
+        Example:
+            >>> info = await sandbox.stat("/workspace/greeting.txt")
+            >>> info.exists, info.is_file, info.size
+            (True, True, 5)
+        """
+        return await run(self._native.stat(_options.path(path)))
+
+    async def exists(self, path: StrPath) -> bool:
+        """Tell whether there is something at a path.
+
+        Raises:
+            PermissionError: The sandbox does not let it be looked at.
+
+        Example:
+            >>> await sandbox.exists("/workspace/greeting.txt")
+            True
+        """
+        return await run(self._native.exists(_options.path(path)))

@@ -45,7 +45,13 @@ class AsyncStream(Generic[T]):
         await self.close()
 
     async def close(self) -> None:
-        """End the stream now. Idempotent."""
+        """End the stream now. Idempotent; it does not wait, and raises nothing.
+
+        Example:
+            >>> stream = sandbox.run_command_stream("tail -f /var/log/app.log")
+            >>> first = await anext(stream)
+            >>> await stream.close()
+        """
         self._native.close()
 
     def _seen(self, item: Any) -> T:
@@ -82,8 +88,17 @@ class AsyncLogStream(AsyncStream[LogEvent]):
     """A command's log: what it wrote, then what it writes, until it ends.
 
     Closing it does not touch the command.
+
+    Example:
+        >>> async for entry in command.logs():
+        ...     print(entry.stream, entry.data, end="")
     """
 
 
 class AsyncFileStream(AsyncStream[bytes]):
-    """A file's bytes, as they arrive. Closing it ends the transfer."""
+    """A file's bytes, as they arrive. Closing it ends the transfer.
+
+    Example:
+        >>> async for chunk in sandbox.read_stream("/data/large.csv"):
+        ...     digest.update(chunk)
+    """

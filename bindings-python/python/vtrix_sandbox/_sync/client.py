@@ -35,7 +35,9 @@ class Client:
         heartbeat_timeout: Seconds after which the connection counts as lost; 25.
         stream_buffer: Bytes of one stream that wait for its reader; 2 MiB.
         max_in_flight: Calls open at once on one sandbox; 4,096. More wait.
-        max_connections: Connections to one sandbox at once; 4.
+        max_connections: Connections to one sandbox at once; 256. Each open stream has one.
+        max_message: Bytes of the largest message that is accepted from the gateway; 64 MiB. It
+            bounds images that `read` returns and directories that `list_files` does.
         extra_root_pem: Certificates to trust beside the platform's: PEM, or a path to some.
 
     Raises:
@@ -64,6 +66,7 @@ class Client:
         stream_buffer: int | None = None,
         max_in_flight: int | None = None,
         max_connections: int | None = None,
+        max_message: int | None = None,
         extra_root_pem: bytes | str | os.PathLike[str] | None = None,
     ) -> None:
         self._native = _native.Client(
@@ -78,6 +81,7 @@ class Client:
             stream_buffer=stream_buffer,
             max_in_flight=max_in_flight,
             max_connections=max_connections,
+            max_message=max_message,
             extra_root_pem=_options.pem(extra_root_pem),
         )
         _lifetime.made(self._native)
@@ -92,7 +96,14 @@ class Client:
         """Close the client and every handle made from it. Idempotent.
 
         Calls in progress and all later ones raise `ClosedError`; commands that are being waited
-        for are killed. The sandboxes themselves go on.
+        for are killed. The sandboxes themselves go on. It does not wait, and raises nothing.
+
+        Example:
+            >>> client = Client()
+            >>> try:
+            ...     print(client.list())
+            ... finally:
+            ...     client.close()
         """
         self._native.close()
 
@@ -151,6 +162,12 @@ class Client:
 
         Raises:
             NotFoundError: There is no such sandbox.
+            NotActiveError: It is stopped, has failed or is being destroyed.
+            ConnectionError: No connection could be made.
+
+        Example:
+            >>> with client.attach("sandbox-id-abc") as sandbox:
+            ...     sandbox.run_command("uptime")
         """
         return Sandbox(
             run(self._native.attach(sandbox_id, None if env is None else dict(env)))
@@ -169,8 +186,16 @@ class Client:
         Args:
             user_id: Only this owner's.
             status: Only those in this status.
-            limit: At most so many.
+            limit: At most so many; 50 unless said otherwise, 1,000 at most.
             offset: Past so many.
+
+        Raises:
+            InvalidArgumentError: A filter is not what the gateway takes.
+
+        Example:
+            >>> page = client.list(user_id="user-123", status="active")
+            >>> [info.id for info in page.items], page.pagination.total
+            (['sandbox-id-abc'], 1)
         """
         return run(self._native.list(user_id, status, limit, offset))
 
@@ -179,6 +204,10 @@ class Client:
 
         Raises:
             NotFoundError: There is no such sandbox.
+
+        Example:
+            >>> (client.get("sandbox-id-abc")).status
+            'active'
         """
         return run(self._native.get(sandbox_id))
 
@@ -187,21 +216,60 @@ class Client:
 
         Raises:
             NotFoundError: There is no such sandbox.
+
+        Example:
+            >>> for info in (client.list(user_id="user-123")).items:
+            ...     client.delete(info.id)
         """
         run(self._native.delete(sandbox_id))
 
     def pool_status(self) -> PoolStatus:
-        """Return the figures of the pool of warm sandboxes; for operators."""
+        """Return the figures of the pool of warm sandboxes; for operators.
+
+        Raises:
+            UnauthorizedError: These credentials are no operator's.
+
+        Example:
+            >>> (client.pool_status()).healthy
+            True
+        """
         return run(self._native.pool_status())
 
     def rolling_start(self, *, image: str | None = None) -> RollingStatus:
-        """Start replacing the pool's sandboxes by ones made from an image; for operators."""
+        """Start replacing the pool's sandboxes by ones made from an image; for operators.
+
+        Args:
+            image: The image's name; the gateway's default unless given.
+
+        Raises:
+            InvalidArgumentError: The gateway offers no such image.
+            UnauthorizedError: These credentials are no operator's.
+
+        Example:
+            >>> status = client.rolling_start(image="python-3.13")
+        """
         return run(self._native.rolling_start(image))
 
     def rolling_status(self) -> RollingStatus:
-        """Return how far the rolling update is; for operators."""
+        """Return how far the rolling update is; for operators.
+
+        Raises:
+            UnauthorizedError: These credentials are no operator's.
+
+        Example:
+            >>> status = client.rolling_status()
+            >>> status.warm_total
+            0
+        """
         return run(self._native.rolling_status())
 
     def rolling_cancel(self) -> RollingStatus:
-        """Stop the rolling update where it is; for operators."""
+        """Stop the rolling update where it is; for operators.
+
+        Raises:
+            UnauthorizedError: These credentials are no operator's.
+
+        Example:
+            >>> status = client.rolling_cancel()
+        """
         return run(self._native.rolling_cancel())

@@ -75,12 +75,19 @@ class Command:
             ConnectionLostError: Nobody can say how it ended; `command` has what was received.
             CommandNotFoundError: No such command is remembered.
             CommandFailedError: It did not exit with 0 and `check` was asked for.
+
+        Example:
+            >>> command = sandbox.run_command_detached("make -j8")
+            >>> (command.wait(check=True)).output
         """
         finished = run(self._native.wait())
         return finished.check() if check else finished
 
     def logs(self) -> LogStream:
         """Replay what the command wrote, the last 512 KB of it, then follow it until it ends.
+
+        Raises:
+            CommandNotFoundError: While iterating: no such command is remembered.
 
         Example:
             >>> for entry in command.logs():
@@ -89,24 +96,54 @@ class Command:
         return LogStream(self._native.logs())
 
     def stdout(self) -> str:
-        """Wait until the command ends and return its standard output as text.
+        r"""Wait until the command ends and return its standard output as text.
 
         Of what was written before this call it is the last 512 KB; `collect_output` says whether
         that is all.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> command = sandbox.run_command_detached("uname")
+            >>> command.stdout()
+            'Linux\n'
         """
         return self.collect_output("stdout").data
 
     def stderr(self) -> str:
-        """Wait until the command ends and return its standard error, as `stdout`."""
+        """Wait until the command ends and return its standard error, as `stdout`.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> command = sandbox.run_command_detached("ls /missing")
+            >>> print(command.stderr())
+        """
         return self.collect_output("stderr").data
 
     def collect_output(
         self, stream: Literal["stdout", "stderr", "both"] = "both"
     ) -> CollectedOutput:
-        """Wait until the command ends, in whatever way, and return what it wrote.
+        r"""Wait until the command ends, in whatever way, and return what it wrote.
 
         Of what was written before this call it is the last 512 KB; `truncated` says whether that
         is all.
+
+        Args:
+            stream: Which of the two streams, or both in the order of arrival.
+
+        Raises:
+            CommandNotFoundError: No such command is remembered.
+            ConnectionLostError: The connection broke before the command had ended.
+
+        Example:
+            >>> output = command.collect_output("stdout")
+            >>> output.data_bytes, output.truncated
+            (b'Linux\n', False)
         """
         return run(self._native.collect_output(stream))
 
@@ -115,7 +152,15 @@ class Command:
 
         Of a command that has ended it does nothing.
 
+        Args:
+            signal: Which one.
+
         Raises:
             CommandNotFoundError: No such command is remembered.
+
+        Example:
+            >>> command.kill("SIGINT")
+            >>> (command.wait()).outcome
+            Killed(signal=2, code=130)
         """
         run(self._native.kill(signal))

@@ -46,7 +46,13 @@ class Stream(Generic[T]):
         self.close()
 
     def close(self) -> None:
-        """End the stream now. Idempotent."""
+        """End the stream now. Idempotent; it does not wait, and raises nothing.
+
+        Example:
+            >>> stream = sandbox.run_command_stream("tail -f /var/log/app.log")
+            >>> first = next(stream)
+            >>> stream.close()
+        """
         self._native.close()
 
     def _seen(self, item: Any) -> T:
@@ -83,8 +89,17 @@ class LogStream(Stream[LogEvent]):
     """A command's log: what it wrote, then what it writes, until it ends.
 
     Closing it does not touch the command.
+
+    Example:
+        >>> for entry in command.logs():
+        ...     print(entry.stream, entry.data, end="")
     """
 
 
 class FileStream(Stream[bytes]):
-    """A file's bytes, as they arrive. Closing it ends the transfer."""
+    """A file's bytes, as they arrive. Closing it ends the transfer.
+
+    Example:
+        >>> for chunk in sandbox.read_stream("/data/large.csv"):
+        ...     digest.update(chunk)
+    """
