@@ -101,6 +101,8 @@ def test_all_of_both_modules_of_values_is_exported() -> None:
     from vtrix_sandbox import exceptions, types
 
     assert {*exceptions.__all__, *types.__all__} < set(vs.__all__)
+    assert {name for name, module in vs._LATER.items() if module == "types"} == set(types.__all__)
+    assert vs.types is types
 
 
 def test_a_star_import_shadows_no_builtin() -> None:

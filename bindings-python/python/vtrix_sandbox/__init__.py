@@ -31,7 +31,6 @@ from .exceptions import IsADirectoryError as IsADirectoryError
 from .exceptions import NotADirectoryError as NotADirectoryError
 from .exceptions import TimeoutError as TimeoutError
 from .gateway import LocalGateway
-from .types import *
 
 if TYPE_CHECKING:
     from ._async.client import AsyncClient
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from ._async.file import AsyncFile
     from ._async.sandbox import AsyncSandbox
     from ._async.stream import AsyncExecStream, AsyncFileStream, AsyncLogStream
+    from .types import *
 
 __all__ = [
     "DEFAULT_MAX_OUTPUT",
@@ -120,28 +120,54 @@ __all__ = [
     "forward_logs",
 ]
 
-# asyncio takes longer to import than everything here together: only those who use it pay.
-_ASYNC = {
-    "AsyncClient": "client",
-    "AsyncCommand": "command",
-    "AsyncExecStream": "stream",
-    "AsyncFile": "file",
-    "AsyncFileStream": "stream",
-    "AsyncLogStream": "stream",
-    "AsyncSandbox": "sandbox",
+# asyncio takes longer to import than everything here together, and dataclasses nearly as long: only
+# those who use them pay.
+_LATER = {
+    "AsyncClient": "_async.client",
+    "AsyncCommand": "_async.command",
+    "AsyncExecStream": "_async.stream",
+    "AsyncFile": "_async.file",
+    "AsyncFileStream": "_async.stream",
+    "AsyncLogStream": "_async.stream",
+    "AsyncSandbox": "_async.sandbox",
+    "CollectedOutput": "types",
+    "ExecEvent": "types",
+    "Exited": "types",
+    "FileEntry": "types",
+    "FileInfo": "types",
+    "ImageContent": "types",
+    "Killed": "types",
+    "ListResult": "types",
+    "LogEvent": "types",
+    "Outcome": "types",
+    "Pagination": "types",
+    "Payload": "types",
+    "PoolStatus": "types",
+    "Progress": "types",
+    "ReadResult": "types",
+    "RollingStatus": "types",
+    "SandboxInfo": "types",
+    "Spec": "types",
+    "TextContent": "types",
+    "TimedOut": "types",
+    "Unknown": "types",
+    "WriteFile": "types",
+    "types": "",
 }
 
 
 def __getattr__(name: str) -> Any:
-    module = _ASYNC.get(name)
+    module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}._async.{module}"), name)
+    if not module:
+        return import_module(f"{__name__}.{name}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ASYNC})
+    return sorted({*globals(), *_LATER})

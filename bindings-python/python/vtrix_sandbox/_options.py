@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .exceptions import InvalidArgumentError
-from .types import Payload, Spec, WriteFile
+
+if TYPE_CHECKING:
+    from .types import Payload, Spec, WriteFile
 
 StrPath = str | os.PathLike[str]
 Seconds = float | timedelta
@@ -98,7 +100,11 @@ def stdin(value: Stdin | None) -> bytes | None:
 
 def spec(value: Spec | Mapping[str, str] | None) -> Spec | None:
     """Return a spec, which may be given as a mapping."""
-    if value is None or isinstance(value, Spec):
+    if value is None:
+        return None
+    from .types import Spec
+
+    if isinstance(value, Spec):
         return value
     try:
         return Spec(**value)
@@ -112,6 +118,8 @@ def payloads(
     """Return payloads with their bodies as JSON."""
     if values is None:
         return None
+    from .types import Payload
+
     result: list[tuple[str, str | None, list[tuple[str, str]]]] = []
     for value in values:
         try:

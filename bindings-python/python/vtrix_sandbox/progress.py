@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .types import Progress
-
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .types import Progress
+
 __all__ = ["Bar", "ProgressOption"]
 
-ProgressOption = bool | Callable[[Progress], object] | None
+ProgressOption = bool | Callable[["Progress"], object] | None
 """What `progress=` takes: a function, `True` for a bar, or nothing."""
 
 _INTERVAL = 0.1

@@ -20,7 +20,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -42,6 +42,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Calls on a connection that nobody waits for any more and that the peer owes an answer to; past
 /// it the connection takes no more calls. A gateway that answers never gets there.
 const FORGOTTEN: usize = 1_024;
+
+/// Orders, or frames, that are dealt with in one go: what came together leaves together, and the
+/// other direction is looked at often enough.
+const BATCH: usize = 256;
 
 /// What callers tell the driver.
 pub(super) enum Order {
@@ -206,25 +210,21 @@ pub(super) async fn drive(
 impl Driver {
     /// Runs until the end: `Ok` where this side ended it.
     async fn run(&mut self, config: &Config) -> Result<()> {
+        // Armed when it goes off, and not whenever a byte moves: bytes move all the time.
+        let alarm = sleep_until(self.due(config));
+        tokio::pin!(alarm);
         loop {
-            let last_heard = self.pulse.last();
-            let beat = last_heard + config.heartbeat_interval;
-            let dead = last_heard + config.heartbeat_timeout;
-            let alarm = match self.closing {
-                Some(deadline) => deadline,
-                None if self.writer.ping || Instant::now() >= beat => dead,
-                None => beat,
-            };
+            let due = self.due(config);
+            if alarm.deadline() > due {
+                alarm.as_mut().reset(due);
+            }
             let room = self.stalled.as_ref().map(|stalled| stalled.room.clone());
             tokio::select! {
                 order = self.orders.recv(), if !self.orders.is_closed() || self.closing.is_none() => {
-                    match order {
-                        Some(order) => self.order(order),
-                        None => self.close(),
-                    }
+                    self.obey(order);
                 }
                 message = self.reader.next(), if self.stalled.is_none() => {
-                    self.message(message)?;
+                    self.listen(message)?;
                 }
                 written = self.writer.write(&mut self.session), if !self.writer.idle() => {
                     written.map_err(lost)?;
@@ -232,11 +232,15 @@ impl Driver {
                 () = async { if let Some(room) = &room { room.wait().await } }, if room.is_some() => {
                     self.resume();
                 }
-                () = sleep_until(alarm) => {
-                    if self.closing.is_some() {
+                () = &mut alarm => {
+                    if Instant::now() < due {
+                        alarm.as_mut().reset(due);
+                    } else if self.closing.is_some() {
                         return Ok(());
+                    } else {
+                        self.beat(config)?;
+                        alarm.as_mut().reset(self.due(config));
                     }
-                    self.beat(config)?;
                 }
             }
             if self.forsaken && !self.session.awaited() {
@@ -246,6 +250,43 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+
+    /// When something is to be done although nothing happens.
+    fn due(&self, config: &Config) -> Instant {
+        let last_heard = self.pulse.last();
+        let beat = last_heard + config.heartbeat_interval;
+        match self.closing {
+            Some(deadline) => deadline,
+            None if self.writer.ping || Instant::now() >= beat => {
+                last_heard + config.heartbeat_timeout
+            }
+            None => beat,
+        }
+    }
+
+    /// Takes an order, and with it those that wait behind it.
+    fn obey(&mut self, order: Option<Order>) {
+        let Some(order) = order else { return self.close() };
+        self.order(order);
+        for _ in 1..BATCH {
+            let Ok(order) = self.orders.try_recv() else { break };
+            self.order(order);
+        }
+    }
+
+    /// Takes a message, and with it those that have been read already.
+    fn listen(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {
+        self.message(message)?;
+        for _ in 1..BATCH {
+            if self.stalled.is_some() {
+                break;
+            }
+            // Where there is none yet, the loop asks again and is woken.
+            let Some(message) = self.reader.next().now_or_never() else { break };
+            self.message(message)?;
+        }
+        Ok(())
     }
 
     fn beat(&mut self, config: &Config) -> Result<()> {

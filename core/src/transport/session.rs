@@ -258,7 +258,9 @@ impl<S> Session<S> {
     pub(super) fn receive(&mut self, text: &str) -> Result<Step> {
         // Output and pieces of files are nearly all there is to read, so they are read in one pass;
         // whatever does not fit is read again, by its method.
-        if let Ok(Notice { method, params }) = serde_json::from_str(text) {
+        if carries_bytes(text)
+            && let Ok(Notice { method, params }) = serde_json::from_str(text)
+        {
             let id = params.id;
             let step = match &*method {
                 exec::STDOUT => Some(self.output(params, false)),
@@ -429,6 +431,16 @@ impl<S> Session<S> {
         }
         Ok(Step::None)
     }
+}
+
+/// Whether a message looks like a notification with bytes. A guess that saves work: one that says
+/// its method late is read all the same.
+fn carries_bytes(text: &str) -> bool {
+    const HEAD: usize = 64;
+    let head = &text.as_bytes()[..text.len().min(HEAD)];
+    [exec::STDOUT, exec::STDERR, files::CHUNK]
+        .iter()
+        .any(|method| head.windows(method.len()).any(|part| part == method.as_bytes()))
 }
 
 fn decode(data: &str) -> Result<Bytes> {

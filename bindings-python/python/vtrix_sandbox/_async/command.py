@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..types import CollectedOutput
 from ._runner import run
 from .stream import AsyncLogStream
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from .. import _native
     from .._native import CommandFinished
+    from ..types import CollectedOutput
 
 Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
 

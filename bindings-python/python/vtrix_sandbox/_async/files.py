@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from .. import _options
 from .._options import Content, StrPath
-from ..types import FileEntry, FileInfo, ReadResult, WriteFile
 from ._part import AsyncPart
 from ._runner import run
 from .stream import AsyncFileStream
+
+if TYPE_CHECKING:
+    from ..types import FileEntry, FileInfo, ReadResult, WriteFile
 
 
 class AsyncFiles(AsyncPart):

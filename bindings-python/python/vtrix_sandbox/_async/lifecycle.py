@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _options
 from .._options import Seconds
-from ..types import Payload, Spec
 from ._part import AsyncPart
 from ._runner import run
+
+if TYPE_CHECKING:
+    from ..types import Payload, Spec
 
 
 class AsyncLifecycle(AsyncPart):

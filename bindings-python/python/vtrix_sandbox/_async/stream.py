@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..types import ExecEvent, LogEvent
 from ._runner import run
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .. import _native
+    from ..types import ExecEvent, LogEvent
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class AsyncStream(Generic[T]):
         return item
 
 
-class AsyncExecStream(AsyncStream[ExecEvent]):
+class AsyncExecStream(AsyncStream["ExecEvent"]):
     """A command's events, from `run_command_stream` or `exec_logs`.
 
     Closing a stream of `run_command_stream` before its end, or dropping it, kills the command;
@@ -84,7 +84,7 @@ class AsyncExecStream(AsyncStream[ExecEvent]):
         return item
 
 
-class AsyncLogStream(AsyncStream[LogEvent]):
+class AsyncLogStream(AsyncStream["LogEvent"]):
     """A command's log: what it wrote, then what it writes, until it ends.
 
     Closing it does not touch the command.

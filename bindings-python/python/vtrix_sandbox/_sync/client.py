@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _lifetime, _native, _options
 from .._options import Seconds
-from ..types import ListResult, Payload, PoolStatus, RollingStatus, SandboxInfo, Spec
 from ._runner import run
 from .sandbox import Sandbox
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from ..types import ListResult, Payload, PoolStatus, RollingStatus, SandboxInfo, Spec
 
 
 class Client:

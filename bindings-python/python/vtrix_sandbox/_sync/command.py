@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..types import CollectedOutput
 from ._runner import run
 from .stream import LogStream
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from .. import _native
     from .._native import CommandFinished
+    from ..types import CollectedOutput
 
 Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
 

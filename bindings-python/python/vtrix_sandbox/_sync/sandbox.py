@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from .. import _options
 from .._options import StrPath
-from ..types import SandboxInfo
 from ._runner import run
 from .file import open_file
 from .files import Files
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from ..types import SandboxInfo
     from .file import File
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..types import ExecEvent, LogEvent
 from ._runner import run
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .. import _native
+    from ..types import ExecEvent, LogEvent
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Stream(Generic[T]):
         return item
 
 
-class ExecStream(Stream[ExecEvent]):
+class ExecStream(Stream["ExecEvent"]):
     """A command's events, from `run_command_stream` or `exec_logs`.
 
     Closing a stream of `run_command_stream` before its end, or dropping it, kills the command;
@@ -85,7 +85,7 @@ class ExecStream(Stream[ExecEvent]):
         return item
 
 
-class LogStream(Stream[LogEvent]):
+class LogStream(Stream["LogEvent"]):
     """A command's log: what it wrote, then what it writes, until it ends.
 
     Closing it does not touch the command.
