@@ -33,8 +33,14 @@ def cpu() -> float:
     return time.process_time()
 
 
+def forget_peak() -> None:
+    # What was measured before must not hide what comes.
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def rss() -> int:
@@ -59,12 +65,14 @@ async def timed(
 async def rate(
     report: Report, what: str, who: str, size: int, rounds: int, call: Callable[[], Awaitable[Any]]
 ) -> None:
-    rates = []
+    rates, costs = [], []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), cpu()
         assert await call() == size
         rates.append(size / (time.perf_counter() - begun) / 1e6)
+        costs.append((cpu() - used) * 1e12 / size)
     report.add(what, who, statistics.median(rates), "MB/s")
+    report.add(f"{what}: CPU", who, statistics.median(costs), "us/MB")
 
 
 async def calls(report: Report, who: str, exists: Any, run: Any, rounds: int) -> None:
@@ -194,12 +202,15 @@ def rust(report: Report, program: str, url: str, token: str, name: str, rounds: 
 
 def startup(report: Report) -> None:
     for who, code in (("bare", "pass"), ("package", "import vtrix_sandbox")):
-        times = []
+        times, costs = [], []
         for _ in range(11):
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "-c", code], check=True)
             times.append(time.perf_counter() - begun)
+            spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+            costs.append(spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime)
         report.add("start of Python", who, statistics.median(times) * 1e3, "ms")
+        report.add("start of Python: CPU", who, statistics.median(costs) * 1e3, "ms")
 
 
 async def transfers(report: Report, sandbox: Any, size: int) -> None:
@@ -208,7 +219,8 @@ async def transfers(report: Report, sandbox: Any, size: int) -> None:
         with local.open("wb") as file:
             for _ in range(size // 1_000_000):
                 file.write(os.urandom(1_000_000))
-        before, base = rss(), peak()
+        forget_peak()
+        before = rss()
         for what, call in (
             ("upload", lambda: sandbox.upload_file(local, "/workspace/up")),
             ("download", lambda: sandbox.download_file("/workspace/up", back)),
@@ -218,8 +230,7 @@ async def transfers(report: Report, sandbox: Any, size: int) -> None:
             report.add(f"{what}, {size // 1_000_000} MB", "asyncio",
                        size / (time.perf_counter() - begun) / 1e6, "MB/s")  # fmt: skip
         assert back.stat().st_size == size
-        grown = max(peak() - max(base, before), 0)
-        report.add("growth of memory over both", "asyncio", grown / 2**20, "MiB")
+        report.add("growth of memory over both", "asyncio", (peak() - before) / 2**20, "MiB")
 
 
 async def many(report: Report, client: vs.AsyncClient) -> None:

@@ -169,6 +169,17 @@ pub(crate) fn log_event<'py>(py: Python<'py>, event: &core::LogEvent) -> Made<'p
     value!(py, "LogEvent", (event.stream.name(), data, event.offset, event.missing))
 }
 
+pub(crate) fn connection_event(py: Python<'_>, event: core::ConnectionEvent) -> Made<'_> {
+    let (kind, reason) = match event {
+        core::ConnectionEvent::Connected { .. } => ("connected", None),
+        core::ConnectionEvent::Idle => ("idle", None),
+        core::ConnectionEvent::Lost { reason, .. } => ("lost", Some(reason)),
+        core::ConnectionEvent::Closed => ("closed", None),
+        _ => return Err(errors::internal("news of a connection that are not known here")),
+    };
+    value!(py, "ConnectionEvent", (kind, reason))
+}
+
 pub(crate) fn collected<'py>(py: Python<'py>, collected: &core::CollectedOutput) -> Made<'py> {
     let data = PyBytes::new(py, &collected.data);
     value!(py, "CollectedOutput", (data, collected.truncated))

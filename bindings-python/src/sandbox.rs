@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vtrix_sandbox as core;
@@ -152,6 +153,11 @@ impl Sandbox {
     fn exec_logs(&self, cmd_id: String) -> PyResult<Stream> {
         let sandbox = self.ours()?;
         Ok(Stream::new(async move { sandbox.exec_logs(&cmd_id).await }))
+    }
+
+    fn connection_events(&self) -> PyResult<Stream> {
+        let events = self.0.get()?.connection_events().map(Ok);
+        Ok(Stream::new(async move { Ok(events) }))
     }
 
     fn command(&self, cmd_id: String, max_output: Option<usize>) -> PyResult<Command> {

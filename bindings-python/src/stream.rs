@@ -1,4 +1,4 @@
-//! Things that come one after the other: events, log entries, bytes of a file.
+//! Things that come one after the other: events, log entries, bytes of a file, news of a connection.
 //!
 //! A [`Stream`] opens when it is first filled. Filling is an operation: it waits for one item and
 //! takes along what else is there. Items then lie in the stream until they are popped, so a fill
@@ -31,6 +31,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 pub(crate) enum Item {
     Event(core::ExecEvent),
     Log(core::LogEvent),
+    Connection(core::ConnectionEvent),
     Chunk(Bytes),
 }
 
@@ -46,6 +47,12 @@ impl From<core::LogEvent> for Item {
     }
 }
 
+impl From<core::ConnectionEvent> for Item {
+    fn from(event: core::ConnectionEvent) -> Self {
+        Self::Connection(event)
+    }
+}
+
 impl From<Bytes> for Item {
     fn from(chunk: Bytes) -> Self {
         Self::Chunk(chunk)
@@ -57,6 +64,7 @@ impl Item {
         match self {
             Self::Event(event) => event.data().map_or(0, Bytes::len),
             Self::Log(event) => event.data.len(),
+            Self::Connection(_) => 0,
             Self::Chunk(chunk) => chunk.len(),
         }
     }
@@ -65,6 +73,7 @@ impl Item {
         match self {
             Self::Event(event) => convert::event(py, event),
             Self::Log(event) => convert::log_event(py, &event),
+            Self::Connection(event) => convert::connection_event(py, event),
             Self::Chunk(chunk) => Ok(PyBytes::new(py, &chunk).into_any()),
         }
     }
@@ -159,7 +168,7 @@ impl Shared {
     }
 }
 
-/// A stream of events, of log entries, or of a file's bytes.
+/// A stream of events, of log entries, of a file's bytes, or of news of a connection.
 #[pyclass(frozen, module = "vtrix_sandbox._native")]
 pub(crate) struct Stream(Guarded<Arc<Shared>>);
 

@@ -224,6 +224,16 @@ async def test_commands(async_sandbox: AsyncSandbox) -> None:
     assert [e.type async for e in async_sandbox.exec_logs(command.cmd_id)][-1] == "done"
 
 
+async def test_news_of_the_connection(gateway: LocalGateway, async_sandbox: AsyncSandbox) -> None:
+    async with gateway.async_client() as client:
+        attached = await client.attach(async_sandbox.id)
+        news = attached.connection_events()
+        assert await anext(news) == vs.ConnectionEvent("connected")
+        waiting = asyncio.create_task(anext(news))
+        await attached.close()
+        assert (await waiting).type in ("idle", "closed")
+
+
 async def test_closed(gateway: LocalGateway, async_sandbox: AsyncSandbox) -> None:
     client = gateway.async_client()
     attached = await client.attach(async_sandbox.id)

@@ -19,6 +19,7 @@ PAIRS = [
     (vs.ExecStream, vs.AsyncExecStream),
     (vs.LogStream, vs.AsyncLogStream),
     (vs.FileStream, vs.AsyncFileStream),
+    (vs.ConnectionStream, vs.AsyncConnectionStream),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import multiprocessing
@@ -165,6 +166,31 @@ def test_after_a_fork_old_handles_refuse_and_new_ones_work(where: list[str]) -> 
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_a_fork_beside_a_thread_that_waits(where: list[str]) -> None:
+    code = ATTACH + textwrap.dedent("""
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        done = []
+        up = "while [ ! -s pid ]; do sleep 0.02; done"
+        wait = lambda: done.append(sandbox.run_command("echo $$ > pid; until [ -e go ]; do sleep 0.02; done",
+                                                       working_dir=directory).exit_code)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        sandbox.run_command(up, working_dir=directory)
+        pid = os.fork()
+        if pid == 0:
+            with vs.Client(url, token) as fresh, fresh.attach(sandbox_id) as again:
+                again.write(directory + "/go", "")
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        thread.join()
+        assert done == [0]
+    """)
+    process = python(code, *where)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
 def test_a_forked_child_exits_like_any_other(where: list[str]) -> None:
     code = ATTACH + textwrap.dedent("""
         import warnings
@@ -206,6 +232,40 @@ def test_64_threads_on_one_client(sandbox: Sandbox) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_blocking_calls_beside_those_of_asyncio(gateway: LocalGateway, sandbox: Sandbox) -> None:
+    async def main() -> list[str]:
+        async with gateway.async_client() as client, await client.attach(sandbox.id) as attached:
+            return [(await attached.run_command(f"echo {n}")).output for n in range(50)]
+
+    outputs: list[str] = []
+    thread = threading.Thread(target=lambda: outputs.extend(asyncio.run(main())))
+    thread.start()
+    while thread.is_alive():
+        assert sandbox.exists("/etc/hostname")
+    thread.join()
+    assert outputs == [f"{n}\n" for n in range(50)]
+
+
+def test_what_is_closed_is_heard_of_though_nobody_calls(
+    sandbox: Sandbox, directory: str, where: list[str]
+) -> None:
+    code = ATTACH + textwrap.dedent("""
+        stream = sandbox.run_command_stream(sleep, working_dir=directory)
+        next(stream)
+        sandbox.run_command("while [ ! -s pid ]; do sleep 0.02; done", working_dir=directory)
+        stream.close()
+        print("closed", flush=True)
+        sys.stdin.read()
+    """)
+    process = python(code, *where, stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "closed\n"
+    # The other process does nothing any more.
+    assert sandbox.run_command(GONE, working_dir=directory).success
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
 
 
 def test_other_threads_run_while_one_waits(sandbox: Sandbox) -> None:

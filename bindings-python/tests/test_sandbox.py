@@ -223,6 +223,16 @@ def test_detached_commands(sandbox: Sandbox, directory: str) -> None:
         sandbox.get_command("no-such-command").wait()
 
 
+def test_news_of_the_connection(client: Client, sandbox: Sandbox) -> None:
+    attached = client.attach(sandbox.id)
+    news = attached.connection_events()
+    assert next(news) == vs.ConnectionEvent("connected")
+    attached.close()
+    assert [event.type for event in news][-1] == "closed"
+    with pytest.raises(StopIteration):
+        next(news)
+
+
 def test_small_files(sandbox: Sandbox, directory: str) -> None:
     path = PurePosixPath(directory) / "a.txt"
     assert sandbox.write(path, "é\n") == 3

@@ -24,7 +24,7 @@ from ._native import VERSION as __version__  # noqa: N811
 from ._sync.client import Client
 from ._sync.command import Command
 from ._sync.sandbox import Sandbox
-from ._sync.stream import ExecStream, FileStream, LogStream
+from ._sync.stream import ConnectionStream, ExecStream, FileStream, LogStream
 from .exceptions import *
 from .exceptions import FileNotFoundError as FileNotFoundError
 from .exceptions import IsADirectoryError as IsADirectoryError
@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     from ._async.command import AsyncCommand
     from ._async.file import AsyncFile
     from ._async.sandbox import AsyncSandbox
-    from ._async.stream import AsyncExecStream, AsyncFileStream, AsyncLogStream
+    from ._async.stream import (
+        AsyncConnectionStream,
+        AsyncExecStream,
+        AsyncFileStream,
+        AsyncLogStream,
+    )
     from .types import *
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "MAX_EXTEND_SECONDS",
     "AsyncClient",
     "AsyncCommand",
+    "AsyncConnectionStream",
     "AsyncExecStream",
     "AsyncFile",
     "AsyncFileStream",
@@ -65,7 +71,9 @@ __all__ = [
     "ConflictError",
     "ConnectFailedError",
     "ConnectTimeoutError",
+    "ConnectionEvent",
     "ConnectionLostError",
+    "ConnectionStream",
     "EditAmbiguousError",
     "EditNoMatchError",
     "ExecEvent",
@@ -125,12 +133,14 @@ __all__ = [
 _LATER = {
     "AsyncClient": "_async.client",
     "AsyncCommand": "_async.command",
+    "AsyncConnectionStream": "_async.stream",
     "AsyncExecStream": "_async.stream",
     "AsyncFile": "_async.file",
     "AsyncFileStream": "_async.stream",
     "AsyncLogStream": "_async.stream",
     "AsyncSandbox": "_async.sandbox",
     "CollectedOutput": "types",
+    "ConnectionEvent": "types",
     "ExecEvent": "types",
     "Exited": "types",
     "FileEntry": "types",

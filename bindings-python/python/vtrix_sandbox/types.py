@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CollectedOutput",
+    "ConnectionEvent",
     "ExecEvent",
     "Exited",
     "FileEntry",
@@ -352,6 +353,19 @@ class LogEvent:
     def data(self) -> str:
         """`data_bytes` as text; what is not UTF-8 shows as U+FFFD."""
         return self.data_bytes.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class ConnectionEvent:
+    """Whether there is a connection to a sandbox, from `connection_events`.
+
+    It decides nothing: a call connects when it needs to, and fails with an error of its own.
+    """
+
+    type: Literal["connected", "idle", "lost", "closed"]
+    """There is one; none is needed; the last one broke; there will be none any more."""
+    reason: str | None = None
+    """Of `lost`: why, for people."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .file import open_file
 from .files import AsyncFiles
 from .lifecycle import AsyncLifecycle
 from .run import AsyncRuns
+from .stream import AsyncConnectionStream
 from .transfer import AsyncTransfers
 
 if TYPE_CHECKING:
@@ -101,6 +102,18 @@ class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
             'active'
         """
         await run(self._native.refresh())
+
+    def connection_events(self) -> AsyncConnectionStream:
+        """Tell whether there is a connection: what holds now, then each change. No I/O.
+
+        Any number of readers may ask, each at its own pace. It ends when this handle is closed,
+        and keeps no connection alive.
+
+        Example:
+            >>> async for event in sandbox.connection_events():
+            ...     print(event.type, event.reason or "")
+        """
+        return AsyncConnectionStream(self._native.connection_events())
 
     def domain(self, port: int) -> str:
         """Return the URL at which a port of the sandbox is reached from outside. No I/O.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .. import _native
-    from ..types import ExecEvent, LogEvent
+    from ..types import ConnectionEvent, ExecEvent, LogEvent  # noqa: F401 - ruff sees no use in a base
 
 T = TypeVar("T")
 
@@ -92,6 +92,18 @@ class AsyncLogStream(AsyncStream["LogEvent"]):
     Example:
         >>> async for entry in command.logs():
         ...     print(entry.stream, entry.data, end="")
+    """
+
+
+class AsyncConnectionStream(AsyncStream["ConnectionEvent"]):
+    """Whether there is a connection: what holds now, then each change, until the handle is closed.
+
+    A reader that is slow finds the last loss, if there was one, and what holds by then.
+
+    Example:
+        >>> async for event in sandbox.connection_events():
+        ...     if event.type == "lost":
+        ...         print("offline:", event.reason)
     """
 
 

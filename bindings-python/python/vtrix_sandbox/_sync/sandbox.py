@@ -13,6 +13,7 @@ from .file import open_file
 from .files import Files
 from .lifecycle import Lifecycle
 from .run import Runs
+from .stream import ConnectionStream
 from .transfer import Transfers
 
 if TYPE_CHECKING:
@@ -102,6 +103,18 @@ class Sandbox(Runs, Files, Transfers, Lifecycle):
             'active'
         """
         run(self._native.refresh())
+
+    def connection_events(self) -> ConnectionStream:
+        """Tell whether there is a connection: what holds now, then each change. No I/O.
+
+        Any number of readers may ask, each at its own pace. It ends when this handle is closed,
+        and keeps no connection alive.
+
+        Example:
+            >>> for event in sandbox.connection_events():
+            ...     print(event.type, event.reason or "")
+        """
+        return ConnectionStream(self._native.connection_events())
 
     def domain(self, port: int) -> str:
         """Return the URL at which a port of the sandbox is reached from outside. No I/O.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .. import _native
-    from ..types import ExecEvent, LogEvent
+    from ..types import ConnectionEvent, ExecEvent, LogEvent  # noqa: F401 - ruff sees no use in a base
 
 T = TypeVar("T")
 
@@ -93,6 +93,18 @@ class LogStream(Stream["LogEvent"]):
     Example:
         >>> for entry in command.logs():
         ...     print(entry.stream, entry.data, end="")
+    """
+
+
+class ConnectionStream(Stream["ConnectionEvent"]):
+    """Whether there is a connection: what holds now, then each change, until the handle is closed.
+
+    A reader that is slow finds the last loss, if there was one, and what holds by then.
+
+    Example:
+        >>> for event in sandbox.connection_events():
+        ...     if event.type == "lost":
+        ...         print("offline:", event.reason)
     """
 
 
