@@ -31,6 +31,7 @@ impl Client {
         *, base_url=None, token=None, project_id=None, routes=None, connect_timeout=None,
         call_timeout=None, heartbeat_interval=None, heartbeat_timeout=None, stream_buffer=None,
         max_in_flight=None, max_connections=None, max_message=None, extra_root_pem=None,
+        client_identity_pem=None, idle_timeout=None, max_retries=None, proxy=None, no_proxy=None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn new(
@@ -48,6 +49,11 @@ impl Client {
         max_connections: Option<usize>,
         max_message: Option<usize>,
         extra_root_pem: Option<Vec<u8>>,
+        client_identity_pem: Option<Vec<u8>>,
+        idle_timeout: Option<f64>,
+        max_retries: Option<u32>,
+        proxy: Option<String>,
+        no_proxy: Option<String>,
     ) -> PyResult<Self> {
         logs::install();
         let mut builder = core::Client::builder();
@@ -92,6 +98,21 @@ impl Client {
         }
         if let Some(pem) = extra_root_pem {
             builder = builder.extra_root_pem(pem);
+        }
+        if let Some(pem) = client_identity_pem {
+            builder = builder.client_identity_pem(pem);
+        }
+        if let Some(timeout) = idle_timeout {
+            builder = builder.idle_timeout(convert::seconds("idle_timeout", timeout)?);
+        }
+        if let Some(retries) = max_retries {
+            builder = builder.max_retries(retries);
+        }
+        if let Some(url) = proxy {
+            builder = builder.proxy(url);
+        }
+        if let Some(list) = no_proxy {
+            builder = builder.no_proxy(list);
         }
         // Trusting the platform's certificates means reading them.
         let client = py.detach(|| builder.build()).map_err(|error| errors::to_py(py, &error))?;

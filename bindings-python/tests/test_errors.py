@@ -22,6 +22,8 @@ STANDARD = {
     "connect_timeout": builtins.TimeoutError,
     "connection_lost": ConnectionError,
     "timeout": builtins.TimeoutError,
+    "tls_failed": ConnectionError,
+    "proxy_refused": ConnectionError,
     "command_timed_out": builtins.TimeoutError,
     "not_found": LookupError,
     "command_not_found": LookupError,

@@ -358,6 +358,10 @@ def test_clients_are_refused_that_cannot_work(
         {"max_connections": 1},
         {"max_message": 1},
         {"extra_root_pem": b"nothing"},
+        {"client_identity_pem": b"nothing"},
+        {"idle_timeout": -1},
+        {"max_retries": 11},
+        {"proxy": "gopher://proxy"},
         {"extra_root_pem": "-----BEGIN nothing"},
     ):
         with pytest.raises(ValueError, match="|".join(options)):
@@ -369,7 +373,13 @@ def test_clients_are_refused_that_cannot_work(
         Client(url, "hunter2\n")
     assert "hunter2" not in str(caught.value)
     monkeypatch.setenv("VTRIX_BASE_URL", url)
-    with Client(project_id="p", routes="sandboxes", call_timeout=5) as client:
+    options = {
+        "idle_timeout": timedelta(minutes=1),
+        "max_retries": 0,
+        "proxy": "",
+        "max_message": 2**21,
+    }
+    with Client(project_id="p", routes="sandboxes", no_proxy=["a", "b"], **options) as client:  # type: ignore[arg-type]
         client.close()
 
 

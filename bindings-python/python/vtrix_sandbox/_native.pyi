@@ -82,6 +82,11 @@ class Client:
         max_connections: int | None = None,
         max_message: int | None = None,
         extra_root_pem: bytes | None = None,
+        client_identity_pem: bytes | None = None,
+        idle_timeout: float | None = None,
+        max_retries: int | None = None,
+        proxy: str | None = None,
+        no_proxy: str | None = None,
     ) -> Client: ...
     def create(
         self,

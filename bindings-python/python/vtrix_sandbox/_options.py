@@ -167,6 +167,11 @@ def pem(value: bytes | str | os.PathLike[str] | None) -> bytes | None:
         return file.read()
 
 
+def hosts(value: str | Iterable[str] | None) -> str | None:
+    """Return a list of hosts as text with commas."""
+    return value if value is None or isinstance(value, str) else ",".join(value)
+
+
 def command(
     cmd: str,
     args: Sequence[StrPath] | None,

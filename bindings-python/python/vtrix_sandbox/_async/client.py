@@ -39,6 +39,18 @@ class AsyncClient:
         max_message: Bytes of the largest message that is accepted from the gateway; 64 MiB. It
             bounds images that `read` returns and directories that `list_files` does.
         extra_root_pem: Certificates to trust beside the platform's: PEM, or a path to some.
+        client_identity_pem: What to show to a gateway that asks for a certificate: PEM with the
+            certificate, its chain and the private key, not encrypted, or a path to some.
+        idle_timeout: Seconds after which a connection that carries no call is closed; 300. The
+            next call makes another.
+        max_retries: How often a call is made again that never reached the gateway, or that may be
+            made twice without harm; 2 unless said otherwise, at most 10, 0 for never. A command,
+            a create or a write that may have run never is.
+        proxy: The proxy on the way to the gateway: `http://`, `https://`, `socks5://` or
+            `socks5h://`, with `user:password@` where it wants them; else `HTTPS_PROXY`,
+            `HTTP_PROXY` or `ALL_PROXY`. Empty: none.
+        no_proxy: What is reached without a proxy: names, addresses, networks, or `"*"`, as a list
+            or separated by commas; else `NO_PROXY`. Empty: nothing.
 
     Raises:
         InvalidArgumentError: An option can't work, or `base_url` is missing; the message says
@@ -68,6 +80,11 @@ class AsyncClient:
         max_connections: int | None = None,
         max_message: int | None = None,
         extra_root_pem: bytes | str | os.PathLike[str] | None = None,
+        client_identity_pem: bytes | str | os.PathLike[str] | None = None,
+        idle_timeout: Seconds | None = None,
+        max_retries: int | None = None,
+        proxy: str | None = None,
+        no_proxy: str | Iterable[str] | None = None,
     ) -> None:
         self._native = _native.Client(
             base_url=base_url,
@@ -83,6 +100,11 @@ class AsyncClient:
             max_connections=max_connections,
             max_message=max_message,
             extra_root_pem=_options.pem(extra_root_pem),
+            client_identity_pem=_options.pem(client_identity_pem),
+            idle_timeout=_options.seconds(idle_timeout),
+            max_retries=max_retries,
+            proxy=proxy,
+            no_proxy=_options.hosts(no_proxy),
         )
         _lifetime.made(self._native)
 
