@@ -56,12 +56,40 @@ impl Gateway {
     }
 }
 
+/// `TokenLimits` of `vtrix_sandbox.types`.
+#[derive(FromPyObject)]
+pub(crate) struct TokenLimits {
+    body: Option<usize>,
+    head: Option<usize>,
+    message: Option<usize>,
+    requests: Option<usize>,
+    connections: Option<usize>,
+    sandboxes: Option<usize>,
+    idle: Option<f64>,
+}
+
+impl TokenLimits {
+    fn given(self) -> PyResult<local::TokenLimits> {
+        let mut limits = local::TokenLimits::default();
+        limits.body = self.body.unwrap_or(limits.body);
+        limits.head = self.head.unwrap_or(limits.head);
+        limits.message = self.message.unwrap_or(limits.message);
+        limits.requests = self.requests.unwrap_or(limits.requests);
+        limits.connections = self.connections;
+        limits.sandboxes = self.sandboxes;
+        if let Some(idle) = self.idle {
+            limits.idle = convert::seconds("idle", idle)?;
+        }
+        Ok(limits)
+    }
+}
+
 /// An operation that starts a gateway.
 #[pyfunction]
 #[pyo3(signature = (
     *, listen=None, data_dir=None, token=None, backend=None, default_ttl=None, max_sandboxes=None,
     images=None, expose=None, plain_wire=false, client_grace=None, kill_grace=None,
-    allow_hosts=None, allow_origins=None,
+    allow_hosts=None, allow_origins=None, tokens=None, token_limits=None,
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords")]
 pub(crate) fn start_gateway(
@@ -78,6 +106,8 @@ pub(crate) fn start_gateway(
     kill_grace: Option<f64>,
     allow_hosts: Option<Vec<String>>,
     allow_origins: Option<Vec<String>>,
+    tokens: Option<PathBuf>,
+    token_limits: Option<TokenLimits>,
 ) -> PyResult<Op> {
     logs::install();
     let mut builder = local::Gateway::builder().plain_wire(plain_wire);
@@ -115,6 +145,12 @@ pub(crate) fn start_gateway(
     }
     for origin in allow_origins.unwrap_or_default() {
         builder = builder.allow_origin(origin);
+    }
+    if let Some(path) = tokens {
+        builder = builder.tokens(path);
+    }
+    if let Some(limits) = token_limits {
+        builder = builder.token_limits(limits.given()?);
     }
     if let Some(grace) = client_grace {
         builder = builder.client_grace(convert::seconds("client_grace", grace)?);

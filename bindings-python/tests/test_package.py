@@ -45,7 +45,7 @@ def test_the_installed_package_is_what_is_tested() -> None:
 def builder(*path: str) -> set[str]:
     """The options of a builder of Rust's."""
     source = ROOT.joinpath(*path).read_text()
-    return set(re.findall(r"pub fn (\w+)\(mut self", source))
+    return set(re.findall(r"pub fn (\w+)\(mut self, ", source))
 
 
 def test_every_option_of_the_core_is_here() -> None:

@@ -19,6 +19,7 @@ from .types import (
     RollingStatus,
     SandboxInfo,
     Spec,
+    TokenLimits,
 )
 
 __all__ = [
@@ -264,6 +265,8 @@ def start_gateway(
     kill_grace: float | None = None,
     allow_hosts: list[str] | None = None,
     allow_origins: list[str] | None = None,
+    tokens: str | None = None,
+    token_limits: TokenLimits | None = None,
 ) -> Op[Gateway]: ...
 def upload_file(
     sandbox: Sandbox,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ._async.client import AsyncClient
     from ._sync.client import Client
+    from .types import TokenLimits
 
 __all__ = ["LocalGateway"]
 
@@ -42,6 +43,8 @@ class LocalGateway:
         kill_grace: Seconds between TERM and KILL; two.
         allow_hosts: Host names by which clients may call it; addresses and `localhost` always may.
         allow_origins: Origins of web pages that may call it, such as `"https://console.example"`.
+        tokens: A file of tokens, each of which belongs to one project, in place of `token`.
+        token_limits: What the holder of each token may use at once.
 
     Example:
         >>> with LocalGateway() as gw, gw.client() as client:
@@ -65,6 +68,8 @@ class LocalGateway:
         kill_grace: Seconds | None = None,
         allow_hosts: Iterable[str] | None = None,
         allow_origins: Iterable[str] | None = None,
+        tokens: StrPath | None = None,
+        token_limits: TokenLimits | None = None,
     ) -> None:
         self._settings: dict[str, Any] = {
             "listen": listen,
@@ -80,6 +85,8 @@ class LocalGateway:
             "kill_grace": _options.seconds(kill_grace),
             "allow_hosts": list(allow_hosts or ()),
             "allow_origins": list(allow_origins or ()),
+            "tokens": None if tokens is None else os.fspath(tokens),
+            "token_limits": token_limits,
         }
         self._running: _native.Gateway | None = None
 

@@ -19,6 +19,8 @@ const PYTHON_BASES: &[(&str, &str)] = &[
     ("command_timed_out", "TimeoutError"),
     ("connect_failed", "ConnectionError"),
     ("connection_lost", "ConnectionError"),
+    ("tls_failed", "ConnectionError"),
+    ("proxy_refused", "ConnectionError"),
     ("file_not_found", "FileNotFoundError"),
     ("not_a_directory", "NotADirectoryError"),
     ("is_a_directory", "IsADirectoryError"),
