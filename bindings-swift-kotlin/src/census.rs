@@ -55,7 +55,7 @@ pub struct LiveObjects {
     pub sandboxes: i64,
     /// Command handles.
     pub commands: i64,
-    /// Streams, running commands and transfers.
+    /// Streams, running commands, transfers and connection listeners.
     pub streams: i64,
     /// Calls in progress.
     pub tasks: i64,

@@ -15,6 +15,7 @@ mod admin;
 mod census;
 mod client;
 mod command;
+mod connection;
 mod error;
 mod log;
 mod options;
@@ -32,6 +33,9 @@ pub use self::admin::{PoolStatus, RollingStatus};
 pub use self::census::{LiveObjects, live_objects};
 pub use self::client::Client;
 pub use self::command::Command;
+pub use self::connection::{
+    ConnectionEvent, ConnectionEvents, ConnectionListener, ConnectionWatch, ListenerError,
+};
 pub use self::error::{
     ErrorDetails, ErrorMeaning, FailedFile, SandboxError, error_meanings, fail_as,
 };

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::connection::ListenerError;
 use crate::error::SandboxError;
 
 /// How much a line matters.
@@ -49,12 +50,12 @@ impl LogLevel {
     }
 }
 
-/// Is told what the library and its connections do. Called on the library's threads, one line at
-/// a time; it must return soon and never calls the library.
+/// Is told what the library and its connections do. Called on the library's threads, maybe on
+/// several at once; it must return soon and never calls the library.
 #[uniffi::export(foreign)]
 pub trait LogListener: Send + Sync {
-    /// Takes one line.
-    fn log(&self, level: LogLevel, target: String, text: String);
+    /// Takes one line. A listener that fails is not told again.
+    fn log(&self, level: LogLevel, target: String, text: String) -> Result<(), ListenerError>;
 }
 
 type Listening = Option<(LevelFilter, Arc<dyn LogListener>)>;
@@ -87,6 +88,14 @@ fn filter() -> LevelFilter {
     listener.as_ref().map_or(LevelFilter::OFF, |(filter, _)| *filter)
 }
 
+/// Lets go of a listener, unless another one has been set meanwhile.
+fn forget(listener: &Arc<dyn LogListener>) {
+    let mut listening = LISTENER.write().unwrap_or_else(PoisonError::into_inner);
+    if listening.as_ref().is_some_and(|(_, now)| Arc::ptr_eq(now, listener)) {
+        *listening = None;
+    }
+}
+
 struct Log;
 
 impl Subscriber for Log {
@@ -112,7 +121,10 @@ impl Subscriber for Log {
         let mut line = Line(String::new());
         event.record(&mut line);
         let metadata = event.metadata();
-        listener.log(LogLevel::of(*metadata.level()), metadata.target().to_owned(), line.0);
+        let level = LogLevel::of(*metadata.level());
+        if listener.log(level, metadata.target().to_owned(), line.0).is_err() {
+            forget(&listener);
+        }
     }
 
     fn enter(&self, _: &Id) {}

@@ -29,14 +29,24 @@ pub struct ClientOptions {
     pub heartbeat_timeout: Option<Duration>,
     /// Bytes that wait for a slow reader of a stream.
     pub stream_buffer: Option<u64>,
-    /// Calls open at once on a connection.
+    /// Calls open at once on a sandbox.
     pub max_in_flight: Option<u32>,
     /// Connections to a sandbox.
     pub max_connections: Option<u32>,
     /// Largest message that is taken, in bytes.
     pub max_message: Option<u64>,
+    /// After how long without a call a connection is closed.
+    pub idle_timeout: Option<Duration>,
+    /// How often a call that may be made again is.
+    pub max_retries: Option<u32>,
+    /// The proxy on the way to the gateway; empty for none.
+    pub proxy: Option<String>,
+    /// What is reached without the proxy.
+    pub no_proxy: Option<String>,
     /// Certificates to trust beside the platform's, each in PEM.
     pub extra_root_pem: Vec<Vec<u8>>,
+    /// The certificate and key that a gateway which asks is shown, in PEM.
+    pub client_identity_pem: Option<Vec<u8>>,
 }
 
 /// Sets what is given.
@@ -70,6 +80,12 @@ impl ClientOptions {
         builder =
             set(builder, self.max_connections.map(count), core::ClientBuilder::max_connections);
         builder = set(builder, self.max_message.map(size), core::ClientBuilder::max_message);
+        builder = set(builder, self.idle_timeout, core::ClientBuilder::idle_timeout);
+        builder = set(builder, self.max_retries, core::ClientBuilder::max_retries);
+        builder = set(builder, self.proxy, core::ClientBuilder::proxy);
+        builder = set(builder, self.no_proxy, core::ClientBuilder::no_proxy);
+        let identity = self.client_identity_pem;
+        builder = set(builder, identity, core::ClientBuilder::client_identity_pem);
         self.extra_root_pem.into_iter().fold(builder, core::ClientBuilder::extra_root_pem)
     }
 }

@@ -23,9 +23,11 @@ data class ResumeHandle(
     val stderrOffset: ULong = 0u,
 )
 
-/** What happens to a sandbox's connection. More kinds may come. */
+/** What happens to a sandbox's connection: what the module's own `ConnectionEvent` will grow into. */
 sealed interface ConnectionEvent {
     data class Connected(val extension: Boolean) : ConnectionEvent
+
+    data object Idle : ConnectionEvent
 
     data class Lost(val reason: String, val retryIn: Duration) : ConnectionEvent
 

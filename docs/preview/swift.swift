@@ -34,9 +34,10 @@ public struct ResumeHandle: Sendable, Hashable, Codable {
     }
 }
 
-/// What happens to a sandbox's connection. More cases may come.
+/// What happens to a sandbox's connection: what the package's own `ConnectionEvent` will grow into.
 public enum ConnectionEvent: Sendable {
     case connected(extension: Bool)
+    case idle
     case lost(reason: String, retryIn: TimeInterval)
     case resumed(streams: Int)
     case closed

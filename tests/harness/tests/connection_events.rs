@@ -1,7 +1,9 @@
 //! Whether there is a connection, as a program is told it.
 
-use vtrix_harness::{FaultProxy, Faults, Harness};
-use vtrix_sandbox::{ConnectionEvent, ConnectionEvents, ErrorKind};
+use std::time::Duration;
+
+use vtrix_harness::{FaultProxy, Faults, Harness, PROJECT};
+use vtrix_sandbox::{Client, ConnectionEvent, ConnectionEvents, ErrorKind};
 
 async fn connected(events: &mut ConnectionEvents) {
     let event = events.next().await;
@@ -69,5 +71,23 @@ async fn closing_and_dropping_end_the_stream() {
     let mut late = closed.connection_events();
     assert_eq!(late.next().await, Some(ConnectionEvent::Closed));
     assert_eq!(late.next().await, None);
+    sandbox.delete().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_not_needed_is_let_go_of() {
+    let harness = Harness::shared().await;
+    let client = Client::builder()
+        .base_url(harness.url())
+        .token(harness.token())
+        .project_id(PROJECT)
+        .idle_timeout(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let sandbox = harness.sandbox_of(&client).await;
+    let mut events = sandbox.connection_events();
+    while events.next().await != Some(ConnectionEvent::Idle) {}
+    sandbox.run("true").await.unwrap();
+    connected(&mut events).await;
     sandbox.delete().await.unwrap();
 }

@@ -29,14 +29,26 @@ public struct ClientOptions: Sendable, CustomStringConvertible {
     public var heartbeatTimeout: Duration?
     /// Bytes that wait for a slow reader of a stream: 2 MiB.
     public var streamBuffer: Int?
-    /// Calls open at once on a connection: 4,096.
+    /// Calls open at once on one sandbox: 4,096.
     public var maxInFlight: Int?
-    /// Connections to one sandbox: 4.
+    /// Connections to one sandbox: 256; at least 2.
     public var maxConnections: Int?
     /// The largest message that is taken, in bytes.
     public var maxMessage: Int?
+    /// After how long without a call a connection is closed: 5 min.
+    public var idleTimeout: Duration?
+    /// How often a call is made again, and the making of a connection tried again: 2; 10 at most, 0 for never. What may
+    /// have had an effect is never made again.
+    public var maxRetries: Int?
+    /// The proxy on the way to the gateway: `http`, `https`, `socks5` or `socks5h`, with user and password where it wants
+    /// them; empty for none. Not given, it is what `HTTPS_PROXY` and its like name.
+    public var proxy: String?
+    /// What is reached without the proxy: names, addresses and networks, separated by commas; `NO_PROXY` if not given.
+    public var noProxy: String?
     /// Certificates to trust beside the platform's, each in PEM.
     public var extraRootPEM: [Data] = []
+    /// The certificate, its chain and its private key, in PEM, that a gateway which asks for one is shown.
+    public var clientIdentityPEM: Data?
 
     /// Options with the rest as it is.
     public init(baseURL: URL? = nil, token: String? = nil, projectId: String? = nil) {
@@ -45,7 +57,7 @@ public struct ClientOptions: Sendable, CustomStringConvertible {
         self.projectId = projectId
     }
 
-    /// Shows neither token nor URL, which may hold one.
+    /// Shows neither token nor key nor URLs, which may hold a password.
     public var description: String { "ClientOptions(projectId: \(projectId ?? "nil"), routes: \(routes))" }
 
     func native() throws -> VtrixSandboxGenerated.ClientOptions {
@@ -62,7 +74,12 @@ public struct ClientOptions: Sendable, CustomStringConvertible {
             maxInFlight: try maxInFlight?.count("maxInFlight"),
             maxConnections: try maxConnections?.count("maxConnections"),
             maxMessage: try maxMessage?.count("maxMessage"),
-            extraRootPem: extraRootPEM
+            idleTimeout: try idleTimeout?.native("idleTimeout"),
+            maxRetries: try maxRetries?.count("maxRetries"),
+            proxy: proxy,
+            noProxy: noProxy,
+            extraRootPem: extraRootPEM,
+            clientIdentityPem: clientIdentityPEM
         )
     }
 }

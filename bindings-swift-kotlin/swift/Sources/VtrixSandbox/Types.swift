@@ -28,7 +28,17 @@ public typealias PoolStatus = VtrixSandboxGenerated.PoolStatus
 /// A rolling update of the pool's image, or that there is none.
 public typealias RollingStatus = VtrixSandboxGenerated.RollingStatus
 
-extension Outcome {
+extension Outcome: CustomStringConvertible {
+    /// How it ended, for people.
+    public var description: String {
+        switch self {
+        case let .exited(code): "exited with \(code)"
+        case let .killed(signal, _): "killed by signal \(signal)"
+        case .timedOut: "timed out"
+        case let .unknown(reason, _, _): "unknown: \(reason)"
+        }
+    }
+
     /// The exit status, where the command has one.
     public var exitCode: Int32? {
         switch self {

@@ -102,6 +102,7 @@ final class CancellationTests: XCTestCase {
         defer { try? FileManager.default.removeItem(at: local) }
         try await withSandbox { sandbox in
             try await sandbox.mkdir("/tmp/target")
+            let processes = try await sandbox.processes()
             let task = Task {
                 try await sandbox.uploadFile(local, to: "/tmp/target/file", onProgress: { _ in
                     withUnsafeCurrentTask { $0?.cancel() }
@@ -109,6 +110,8 @@ final class CancellationTests: XCTestCase {
             }
             let error = await thrown { try await task.value }
             XCTAssert(error is CancellationError, "\(error as Any)")
+            let quiet = try await sandbox.isDownToWithinASecond(processes)
+            XCTAssert(quiet)
             try await eventually("the directory is empty") { try await sandbox.run("ls -A /tmp/target").output.isEmpty }
             let other = await thrown {
                 try await sandbox.uploadFile(local, to: "/tmp/target/file", onProgress: { _ in throw Mine() })

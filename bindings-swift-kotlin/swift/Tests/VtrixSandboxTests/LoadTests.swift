@@ -19,53 +19,63 @@ final class LoadTests: XCTestCase {
         let proxy = try Proxy()
         defer { proxy.close() }
         try await withSandbox(proxy.url) { sandbox in
-            let error = await thrown {
-                for try await event in sandbox.stream("echo begun; exec sleep 3600") where event.data != nil {
-                    proxy.cut()
+            try await leaksNothing(sandbox) {
+                let error = await thrown {
+                    for try await event in sandbox.stream("echo begun; exec sleep 3600") where event.data != nil {
+                        proxy.cut()
+                    }
                 }
+                let lost = try XCTUnwrap(error as? SandboxError)
+                XCTAssertEqual(lost.kind, .connectionLost)
+                XCTAssertEqual(lost.mayHaveRun, true)
+                guard case .unknown = lost.command?.outcome else { return XCTFail("\(lost.command as Any)") }
+                // A new connection is made for the next call.
+                let output = try await sandbox.run("echo again").output
+                XCTAssertEqual(output, "again\n")
             }
-            let lost = try XCTUnwrap(error as? SandboxError)
-            XCTAssertEqual(lost.kind, .connectionLost)
-            XCTAssertEqual(lost.mayHaveRun, true)
-            guard case .unknown = lost.command?.outcome else { return XCTFail("\(lost.command as Any)") }
-            // A new connection is made for the next call.
-            let output = try await sandbox.run("echo again").output
-            XCTAssertEqual(output, "again\n")
-            try await eventually("the stream is gone") { Library.liveObjects().streams == 0 }
         }
     }
 
-    func testNothingLeaks() async throws {
-        @Sendable func cycle() async throws {
-            try await withSandbox { sandbox in
+    func testCancellingLeaksNothing() async throws {
+        let local = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(UUID().uuidString)
+        try Data(count: 4 * 1024 * 1024).write(to: local)
+        defer { try? FileManager.default.removeItem(at: local) }
+        try await withSandbox { sandbox in
+            try await leaksNothing(sandbox) {
+                for try await event in sandbox.stream("seq 1000; exec sleep 3600") where event.data != nil { break }
+                for try await _ in sandbox.readStream("/etc/passwd") { break }
+                let wait = Task { try await sandbox.run("sleep 3600") }
+                let upload = Task {
+                    try await sandbox.uploadFile(local, to: "/tmp/file", onProgress: { _ in
+                        withUnsafeCurrentTask { $0?.cancel() }
+                    })
+                }
+                let events = Task { for try await _ in sandbox.connectionEvents {} }
                 let done = try await sandbox.run("true")
                 XCTAssert(done.success)
-                for try await event in sandbox.stream("seq 1000; exec sleep 3600") where event.data != nil { break }
-                let command = try await sandbox.spawn("echo detached")
+                wait.cancel()
+                events.cancel()
+                _ = await wait.result
+                _ = await events.result
+                _ = await upload.result
+            }
+        }
+    }
+
+    func testUseLeaksNothing() async throws {
+        try await withSandbox { sandbox in
+            try await leaksNothing(sandbox) {
+                let client = try client()
+                defer { client.close() }
+                let again = try await client.attach(sandbox.id)
+                let done = try await again.run("true")
+                XCTAssert(done.success)
+                let command = try await again.spawn("echo detached")
                 let output = try await command.collectOutput().text
                 XCTAssertEqual(output, "detached\n")
-                _ = try await sandbox.run("echo out", onStdout: { _ in })
-                for try await _ in sandbox.readStream("/etc/passwd") { break }
-                let task = Task { try await sandbox.run("sleep 3600") }
-                _ = try await sandbox.run("true")
-                task.cancel()
-                _ = await task.result
+                _ = try await again.run("echo out", onStdout: { _ in })
+                try again.watchConnection { _ in }
             }
         }
-        func settled() async throws {
-            try await eventually("objects are gone: \(Library.liveObjects())") {
-                let live = Library.liveObjects()
-                return live.clients + live.sandboxes + live.commands + live.streams + live.tasks == 0
-            }
-        }
-        for _ in 0..<3 { try await cycle() }
-        try await settled()
-        let files = entries("/proc/self/fd")
-        let threads = entries("/proc/self/task")
-        for _ in 0..<25 { try await cycle() }
-        try await settled()
-        // The pool of the language's tasks comes and goes by a few.
-        try await eventually("files are closed: \(files) before") { entries("/proc/self/fd") <= files + 2 }
-        try await eventually("threads ended: \(threads) before") { entries("/proc/self/task") <= threads + 4 }
     }
 }

@@ -5,6 +5,8 @@ import XCTest
 
 #if canImport(Glibc)
 import Glibc
+#else
+import Darwin
 #endif
 
 /// A client of the gateway that the environment names.
@@ -55,6 +57,54 @@ extension Sandbox {
     }
 }
 
+extension Sandbox {
+    /// Processes inside the sandbox, those that count them included.
+    func processes() async throws -> Int {
+        let output = try await run("ls -d /proc/[0-9]* | wc -l").output
+        return try XCTUnwrap(Int(output.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
+    /// Whether there are no more processes inside than `count` a second later at the latest, by the sandbox's clock.
+    func isDownToWithinASecond(_ count: Int) async throws -> Bool {
+        let look = "[ $(ls -d /proc/[0-9]* | wc -l) -gt \(count) ] || exit 0"
+        return try await run("for i in $(seq 50); do \(look); sleep 0.02; done; exit 1").success
+    }
+}
+
+/// Does something again and again, and then counts: objects of the library, open files and threads of this process,
+/// processes of the sandbox.
+func leaksNothing(_ sandbox: Sandbox, times: Int = 25, _ cycle: () async throws -> Void) async throws {
+    func settled() async throws {
+        try await eventually("objects are gone: \(Library.liveObjects())") {
+            let live = Library.liveObjects()
+            return live.clients + live.sandboxes == 2 && live.commands + live.streams + live.tasks == 0
+        }
+    }
+    for _ in 0..<3 { try await cycle() }
+    try await settled()
+    let files = entries("/proc/self/fd")
+    let threads = entries("/proc/self/task")
+    let processes = try await sandbox.processes()
+    for _ in 0..<times { try await cycle() }
+    try await settled()
+    // The pool of the language's tasks comes and goes by a few.
+    try await eventually("files are closed: \(files) before") { entries("/proc/self/fd") <= files + 2 }
+    try await eventually("threads ended: \(threads) before") { entries("/proc/self/task") <= threads + 4 }
+    try await eventually("processes ended: \(processes) before") { try await sandbox.processes() <= processes }
+}
+
+/// What several threads add to.
+final class Seen<Element: Sendable>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var elements: [Element] = []
+
+    func add(_ element: Element) {
+        lock.withLock { elements.append(element) }
+    }
+
+    var all: [Element] { lock.withLock { elements } }
+}
+
 func entries(_ directory: String) -> Int {
     (try? FileManager.default.contentsOfDirectory(atPath: directory).count) ?? 0
 }
@@ -64,7 +114,7 @@ final class Proxy: @unchecked Sendable {
     let url: URL
     private let listener: Int32
     private let lock = NSLock()
-    private var sockets: [Int32] = []
+    private var sockets: Set<Int32> = []
 
     init() throws {
         let target = try XCTUnwrap(URL(string: ProcessInfo.processInfo.environment["VTRIX_BASE_URL"] ?? ""))
@@ -90,9 +140,23 @@ final class Proxy: @unchecked Sendable {
                 let near = accept(listener, nil, nil)
                 guard near >= 0 else { return }
                 let far = Self.dial(port: gateway)
-                lock.withLock { sockets += [near, far] }
-                Self.copy(near, far)
-                Self.copy(far, near)
+                lock.withLock { sockets.formUnion([near, far]) }
+                let back = DispatchSemaphore(value: 0)
+                Thread.detachNewThread {
+                    Self.copy(far, near)
+                    back.signal()
+                }
+                Thread.detachNewThread { [self] in
+                    Self.copy(near, far)
+                    back.wait()
+                    // Under the lock, so that no cut falls on another that got the same number.
+                    lock.withLock {
+                        for socket in [near, far] {
+                            sockets.remove(socket)
+                            Glibc.close(socket)
+                        }
+                    }
+                }
             }
         }
     }
@@ -117,17 +181,15 @@ final class Proxy: @unchecked Sendable {
     }
 
     private static func copy(_ from: Int32, _ to: Int32) {
-        Thread.detachNewThread {
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            while true {
-                let count = recv(from, &buffer, buffer.count, 0)
-                guard count > 0, send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
-            }
-            shutdown(to, Int32(SHUT_RDWR))
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(from, &buffer, buffer.count, 0)
+            guard count > 0, send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
         }
+        shutdown(to, Int32(SHUT_RDWR))
     }
 
-    /// Cuts every connection. The descriptors stay, so that no other gets their numbers meanwhile.
+    /// Cuts every connection.
     func cut() {
         lock.withLock {
             for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }

@@ -29,10 +29,19 @@ public enum class Routes {
  * @property heartbeatInterval how often an idle connection is asked for a sign of life: 10 s.
  * @property heartbeatTimeout how long a connection may give none: 25 s.
  * @property streamBuffer bytes that wait for a slow reader of a stream: 2 MiB.
- * @property maxInFlight calls open at once on a connection: 4,096.
- * @property maxConnections connections to one sandbox: 4.
+ * @property maxInFlight calls open at once on one sandbox: 4,096.
+ * @property maxConnections connections to one sandbox: 256; at least 2.
  * @property maxMessage the largest message that is taken, in bytes.
+ * @property idleTimeout after how long without a call a connection is closed: 5 min.
+ * @property maxRetries how often a call is made again, and the making of a connection tried again: 2; 10 at most, 0 for
+ *   never. What may have had an effect is never made again.
+ * @property proxy the proxy on the way to the gateway: `http`, `https`, `socks5` or `socks5h`, with user and password
+ *   where it wants them; empty for none. Not given, it is what `HTTPS_PROXY` and its like name.
+ * @property noProxy what is reached without the proxy: names, addresses and networks, separated by commas; `NO_PROXY`
+ *   if not given.
  * @property extraRootPem certificates to trust beside the platform's, each in PEM.
+ * @property clientIdentityPem the certificate, its chain and its private key, in PEM, that a gateway which asks for one
+ *   is shown.
  */
 public class ClientOptions(
     public val baseUrl: String? = null,
@@ -47,7 +56,12 @@ public class ClientOptions(
     public val maxInFlight: Int? = null,
     public val maxConnections: Int? = null,
     public val maxMessage: Long? = null,
+    public val idleTimeout: Duration? = null,
+    public val maxRetries: Int? = null,
+    public val proxy: String? = null,
+    public val noProxy: String? = null,
     public val extraRootPem: List<ByteArray> = emptyList(),
+    public val clientIdentityPem: ByteArray? = null,
 ) {
     internal fun native() = NativeClientOptions(
         baseUrl = baseUrl,
@@ -62,10 +76,15 @@ public class ClientOptions(
         maxInFlight = maxInFlight?.count("maxInFlight"),
         maxConnections = maxConnections?.count("maxConnections"),
         maxMessage = maxMessage?.count("maxMessage"),
+        idleTimeout = idleTimeout?.native("idleTimeout"),
+        maxRetries = maxRetries?.count("maxRetries"),
+        proxy = proxy,
+        noProxy = noProxy,
         extraRootPem = extraRootPem,
+        clientIdentityPem = clientIdentityPem,
     )
 
-    /** Shows neither token nor URL, which may hold one. */
+    /** Shows neither token nor key nor URLs, which may hold a password. */
     override fun toString(): String = "ClientOptions(projectId=$projectId, routes=$routes)"
 }
 

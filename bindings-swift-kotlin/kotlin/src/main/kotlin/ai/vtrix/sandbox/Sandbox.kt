@@ -1,5 +1,6 @@
 package ai.vtrix.sandbox
 
+import ai.vtrix.sandbox.ffi.ConnectionListener
 import ai.vtrix.sandbox.ffi.FileLocation
 import ai.vtrix.sandbox.ffi.StopOptions
 import ai.vtrix.sandbox.ffi.TransferOptions
@@ -10,6 +11,7 @@ import java.time.Instant
 import kotlin.time.Duration
 import kotlin.time.toKotlinDuration
 import kotlinx.coroutines.flow.Flow
+import ai.vtrix.sandbox.ffi.ConnectionEvent as NativeConnectionEvent
 import ai.vtrix.sandbox.ffi.Sandbox as NativeSandbox
 
 /**
@@ -260,6 +262,32 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
 
     /** Deletes the sandbox with everything in it, for good. The handle stays, to be closed. */
     public suspend fun delete(): Unit = translated { native.delete(null) }
+
+    /**
+     * Whether there is a connection: what holds now, then each change. After [ConnectionEvent.Closed] it ends.
+     *
+     * A collector that is slow finds the last loss, if there was one since it looked, and what holds by then; what came
+     * in between is left out. It keeps neither the handle nor a connection alive.
+     */
+    public val connectionEvents: Flow<ConnectionEvent>
+        get() = pulled(
+            open = { native.connectionEvents() },
+            next = { events -> events.nextBatch().map { ConnectionEvent.of(it) } },
+            end = { it.cancel(); it.destroy() },
+        )
+
+    /**
+     * Tells [listener] the same, on the library's own threads, one event after the other. It is told until what this
+     * returns is closed or this handle is, or until the handle is let go of, which a listener that holds it prevents;
+     * one that throws is not told again.
+     */
+    public fun watchConnection(listener: (ConnectionEvent) -> Unit): AutoCloseable {
+        val told = object : ConnectionListener {
+            override fun changed(event: NativeConnectionEvent) = listener(ConnectionEvent.of(event))
+        }
+        val watch = translated { native.watchConnection(told) }
+        return AutoCloseable { watch.cancel() }
+    }
 
     /**
      * Closes this handle: calls in progress and all later ones fail with [SandboxException.Closed], commands that are

@@ -37,7 +37,8 @@ public object VtrixSandbox {
 
     /**
      * Tells [listener] what the library and its connections do, from [level] on; nobody, if there is none. The last
-     * one set counts. It is called on the library's own threads and must return soon.
+     * one set counts. It is called on the library's own threads and must return soon; one that throws is not told
+     * again.
      */
     public fun setLog(level: LogLevel, listener: ((level: LogLevel, target: String, text: String) -> Unit)?) {
         val native = listener?.let {

@@ -100,12 +100,14 @@ class CancellationTest {
             Files.write(local, ByteArray(64 * 1024 * 1024))
             withSandbox { sandbox ->
                 sandbox.mkdir("/tmp/target")
+                val processes = sandbox.processes()
                 val mine = CancellationException("enough")
                 val job = launch {
                     sandbox.uploadFile(local, "/tmp/target/file", onProgress = { throw mine })
                 }
                 job.join()
                 assertTrue(job.isCancelled)
+                assertTrue(sandbox.isDownToWithinASecond(processes))
                 eventually("the directory is empty") {
                     sandbox.run("ls -A /tmp/target").output.isEmpty()
                 }

@@ -1,5 +1,7 @@
 package ai.vtrix.sandbox
 
+import java.nio.file.Files
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -25,47 +27,60 @@ class LoadTest {
     fun `a cut in the middle of a stream is told at once, and leaks nothing`() = runBlocking(Dispatchers.Default) {
         Proxy().use { proxy ->
             withSandbox(client(proxy.url)) { sandbox ->
-                val error = runCatching {
-                    sandbox.stream("echo begun; exec sleep 3600").collect { event ->
-                        if (event is ExecEvent.Output) proxy.cut()
-                    }
-                }.exceptionOrNull()
-                assertTrue(error is SandboxException.ConnectionLost, "$error")
-                assertEquals(true, (error as SandboxException).mayHaveRun)
-                assertTrue(error.command?.outcome is Outcome.Unknown)
-                // A new connection is made for the next call.
-                assertEquals("again\n", sandbox.run("echo again").output)
-                eventually("the stream is gone") { VtrixSandbox.liveObjects().streams == 0L }
+                leaksNothing(sandbox) {
+                    val error = runCatching {
+                        sandbox.stream("echo begun; exec sleep 3600").collect { event ->
+                            if (event is ExecEvent.Output) proxy.cut()
+                        }
+                    }.exceptionOrNull()
+                    assertTrue(error is SandboxException.ConnectionLost, "$error")
+                    assertEquals(true, (error as SandboxException).mayHaveRun)
+                    assertTrue(error.command?.outcome is Outcome.Unknown)
+                    // A new connection is made for the next call.
+                    assertEquals("again\n", sandbox.run("echo again").output)
+                }
             }
         }
     }
 
     @Test
-    fun `nothing leaks`() = runBlocking(Dispatchers.Default) {
-        suspend fun cycle() = withSandbox { sandbox ->
-            assertTrue(sandbox.run("true").success)
-            sandbox.stream("seq 1000; exec sleep 3600").first { it is ExecEvent.Output }
-            val command = sandbox.spawn("echo detached")
-            assertEquals("detached\n", command.collectOutput().text)
-            sandbox.run("echo out", onStdout = {})
-            sandbox.readStream("/etc/passwd").first()
-            val job = launch { sandbox.run("sleep 3600") }
-            sandbox.run("true")
-            job.cancelAndJoin()
+    fun `cancelling leaks nothing`() = runBlocking(Dispatchers.Default) {
+        val local = Files.createTempFile("upload", ".bin")
+        try {
+            Files.write(local, ByteArray(4 * 1024 * 1024))
+            withSandbox { sandbox ->
+                leaksNothing(sandbox) {
+                    sandbox.stream("seq 1000; exec sleep 3600").first { it is ExecEvent.Output }
+                    sandbox.readStream("/etc/passwd").first()
+                    val wait = launch { sandbox.run("sleep 3600") }
+                    val upload = launch {
+                        sandbox.uploadFile(local, "/tmp/file", onProgress = { throw CancellationException("enough") })
+                    }
+                    val events = launch { sandbox.connectionEvents.collect {} }
+                    assertTrue(sandbox.run("true").success)
+                    upload.join()
+                    wait.cancelAndJoin()
+                    events.cancelAndJoin()
+                }
+            }
+        } finally {
+            Files.delete(local)
         }
+    }
 
-        suspend fun settled() = eventually("objects are gone") {
-            System.gc()
-            VtrixSandbox.liveObjects().let { it.clients + it.sandboxes + it.commands + it.streams + it.tasks == 0L }
+    @Test
+    fun `use leaks nothing`() = runBlocking(Dispatchers.Default) {
+        withSandbox { sandbox ->
+            leaksNothing(sandbox) {
+                client().use { client ->
+                    client.attach(sandbox.id).use { again ->
+                        assertTrue(again.run("true").success)
+                        assertEquals("detached\n", again.spawn("echo detached").collectOutput().text)
+                        again.run("echo out", onStdout = {})
+                        again.watchConnection {}
+                    }
+                }
+            }
         }
-        repeat(3) { cycle() }
-        settled()
-        val files = openFiles()
-        val threads = threads()
-        repeat(25) { cycle() }
-        settled()
-        // The pool of the dispatcher and the collector of garbage come and go by a few.
-        eventually("files are closed: $files before, ${openFiles()} now") { openFiles() <= files + 4 }
-        eventually("threads ended: $threads before, ${threads()} now") { threads() <= threads + 4 }
     }
 }

@@ -44,6 +44,35 @@ internal suspend fun eventually(what: String, holds: suspend () -> Boolean) {
 internal suspend fun Sandbox.endsWithinASecond(file: String): Boolean =
     run("for i in $(seq 50); do kill -0 $(cat $file) 2>/dev/null || exit 0; sleep 0.02; done; exit 1").success
 
+/** Processes inside the sandbox, those that count them included. */
+internal suspend fun Sandbox.processes(): Int = run("ls -d /proc/[0-9]* | wc -l").output.trim().toInt()
+
+/** Whether there are no more processes inside than [count] a second later at the latest, by the sandbox's own clock. */
+internal suspend fun Sandbox.isDownToWithinASecond(count: Int): Boolean =
+    run("for i in $(seq 50); do [ $(ls -d /proc/[0-9]* | wc -l) -gt $count ] || exit 0; sleep 0.02; done; exit 1").success
+
+/**
+ * Does something again and again, and then counts: objects of the library, open files and threads of this process,
+ * processes of the sandbox.
+ */
+internal suspend fun leaksNothing(sandbox: Sandbox, times: Int = 25, cycle: suspend () -> Unit) {
+    suspend fun settled() = eventually("objects are gone: ${VtrixSandbox.liveObjects()}") {
+        System.gc()
+        VtrixSandbox.liveObjects().let { it.clients + it.sandboxes == 2L && it.commands + it.streams + it.tasks == 0L }
+    }
+    repeat(3) { cycle() }
+    settled()
+    val files = openFiles()
+    val threads = threads()
+    val processes = sandbox.processes()
+    repeat(times) { cycle() }
+    settled()
+    // The pool of the dispatcher and the collector of garbage come and go by a few.
+    eventually("files are closed: $files before, ${openFiles()} now") { openFiles() <= files + 4 }
+    eventually("threads ended: $threads before, ${threads()} now") { threads() <= threads + 4 }
+    eventually("processes ended: $processes before") { sandbox.processes() <= processes }
+}
+
 internal fun openFiles(): Int = File("/proc/self/fd").list()?.size ?: 0
 
 internal fun threads(): Int = File("/proc/self/task").list()?.size ?: 0
