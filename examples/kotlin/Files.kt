@@ -2,6 +2,7 @@ package examples.files
 
 import ai.vtrix.sandbox.Client
 import ai.vtrix.sandbox.CreateOptions
+import ai.vtrix.sandbox.ErrorKind
 import ai.vtrix.sandbox.ReadResult
 import ai.vtrix.sandbox.SandboxException
 import ai.vtrix.sandbox.WriteFile
@@ -27,7 +28,7 @@ fun main(): Unit = runBlocking {
             try {
                 sandbox.edit("/app/twice", "a", "b")
             } catch (refused: SandboxException.EditAmbiguous) {
-                println(refused.message)
+                println(refused.kind)
             }
 
             // Several binary files in one flight, with permissions.
@@ -48,15 +49,16 @@ fun main(): Unit = runBlocking {
             for (entry in sandbox.listFiles("/app")) {
                 println("${if (entry.isDir) 'd' else '-'} ${entry.size} ${entry.name}")
             }
-            println("exists: ${sandbox.exists("/app/logs")}, is a directory: ${sandbox.stat("/app/logs").isDir}")
+            println("exists: ${sandbox.exists("/app/logs")}")
+            println("is a directory: ${sandbox.stat("/app/logs").isDir}")
 
             // To and from this machine, whole or not at all.
             val local = createTempDirectory("files")
             val up = local.resolve("up.csv").apply { writeText("a,b\n".repeat(100_000)) }
-            sandbox.uploadFile(up, "/data/large.csv", onProgress = { println("${it.transferred} of ${it.total}") })
+            sandbox.uploadFile(up, "/data/large.csv", onProgress = { System.err.println("${it.transferred} of ${it.total}") })
             val saved = sandbox.downloadFile("/data/large.csv", local.resolve("new/down.csv"), mkdirRecursive = true)
-            println("saved to ${saved?.fileName}")
-            println(sandbox.downloadFiles(listOf("/app/run.sh" to local.resolve("run.sh"), "/no" to local.resolve("no"))).keys)
+            println("saved to $saved")
+            println(sandbox.downloadFiles(listOf("/app/run.sh" to local.resolve("run.sh"), "/no" to local.resolve("no"))))
             local.toFile().deleteRecursively()
 
             // A large file piece by piece, in little memory.
@@ -68,7 +70,7 @@ fun main(): Unit = runBlocking {
             try {
                 sandbox.read("/app")
             } catch (error: SandboxException.IsADirectory) {
-                println("$error")
+                println("${error.message} (a directory: ${error.kind == ErrorKind.IS_A_DIRECTORY})")
             }
 
             sandbox.delete()

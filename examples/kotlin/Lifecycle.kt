@@ -55,11 +55,8 @@ fun main(): Unit = runBlocking {
             print(sandbox.run("echo stage \$STAGE").output)
 
             sandbox.delete()
-            try {
-                client.get(sandbox.id)
-            } catch (gone: SandboxException.NotFound) {
-                println("gone: ${gone.message}")
-            }
+            val gone = runCatching { client.get(sandbox.id) }.exceptionOrNull()
+            println("gone: ${gone is SandboxException.NotFound}")
         }
     }
 }

@@ -33,6 +33,6 @@ print(try await job.wait().output, terminator: "")
 
 let server = try await sandbox.spawn("exec sleep 3600")
 try await server.kill(.term)
-print("the server ended: \(try await server.wait().outcome)")
+print("the server was \(try await server.wait().outcome)")
 
 try await sandbox.delete()

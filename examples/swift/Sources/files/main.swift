@@ -21,7 +21,7 @@ try await sandbox.write("/app/twice", "a a")
 do {
     try await sandbox.edit("/app/twice", replacing: "a", with: "b")
 } catch let error as SandboxError where error.kind == .editAmbiguous {
-    print(error)
+    print(error.kind)
 }
 
 // Several binary files in one flight, with permissions.
@@ -33,7 +33,7 @@ print(try await sandbox.run("/app/run.sh").output, terminator: "")
 
 // Every byte of any file, or nothing where there is none.
 print(try await sandbox.readToBuffer("/app/data.bin").map { Array($0) } ?? [])
-print(try await sandbox.readToBuffer("/app/missing") == nil)
+print(try await sandbox.readToBuffer("/app/missing") as Any)
 
 // Directories and metadata.
 try await sandbox.mkdir("/app/logs")
@@ -41,7 +41,7 @@ for entry in try await sandbox.listFiles("/app") {
     print("\(entry.isDir ? "d" : "-") \(entry.size) \(entry.name)")
 }
 let (exists, info) = (try await sandbox.exists("/app/logs"), try await sandbox.stat("/app/logs"))
-print("exists: \(exists), is a directory: \(info.isDir)")
+print("exists: \(exists)\nis a directory: \(info.isDir)")
 
 // To and from this machine, whole or not at all.
 let local = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
@@ -49,15 +49,17 @@ try FileManager.default.createDirectory(at: local, withIntermediateDirectories: 
 defer { try? FileManager.default.removeItem(at: local) }
 let up = local.appendingPathComponent("up.csv")
 try Data(String(repeating: "a,b\n", count: 100_000).utf8).write(to: up)
-try await sandbox.uploadFile(up, to: "/data/large.csv", onProgress: { print("\($0.transferred) of \($0.total ?? 0)") })
+try await sandbox.uploadFile(up, to: "/data/large.csv", onProgress: { progress in
+    FileHandle.standardError.write(Data("\(progress.transferred) of \(progress.total ?? 0)\n".utf8))
+})
 let down = local.appendingPathComponent("new/down.csv")
 let saved = try await sandbox.downloadFile("/data/large.csv", to: down, mkdirRecursive: true)
-print("saved to \(saved?.lastPathComponent ?? "nowhere")")
+print("saved to \(saved?.path ?? "nowhere")")
 let several = try await sandbox.downloadFiles([
     (remote: "/app/run.sh", local: local.appendingPathComponent("run.sh")),
     (remote: "/no", local: local.appendingPathComponent("no")),
 ])
-print(several.filter { $0.value != nil }.keys.sorted())
+for (remote, local) in several.sorted(by: { $0.key < $1.key }) { print("\(remote): \(local?.path ?? "none")") }
 
 // A large file piece by piece, in little memory.
 var total = 0
@@ -67,8 +69,8 @@ print("streamed \(total) bytes")
 // What went wrong is one of a closed set.
 do {
     _ = try await sandbox.read("/app")
-} catch let error as SandboxError where error.kind == .isADirectory {
-    print(error)
+} catch let error as SandboxError {
+    print("\(error) (a directory: \(error.kind == .isADirectory))")
 }
 
 try await sandbox.delete()
