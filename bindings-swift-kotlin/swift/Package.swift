@@ -17,7 +17,7 @@ let strict: [SwiftSetting] = Context.environment["VTRIX_STRICT"] == nil ? [] : [
 
 let package = Package(
     name: "VtrixSandbox",
-    platforms: [.iOS(.v16), .macOS(.v13), .tvOS(.v16), .watchOS(.v9)],
+    platforms: [.iOS(.v16), .macOS(.v13)],
     products: [.library(name: "VtrixSandbox", targets: ["VtrixSandbox"])],
     targets: [
         native,
@@ -25,7 +25,12 @@ let package = Package(
         .target(
             name: "VtrixSandboxGenerated",
             dependencies: ["VtrixSandboxFFI"],
-            swiftSettings: [.swiftLanguageMode(.v5)]
+            swiftSettings: [.swiftLanguageMode(.v5)],
+            // A static library doesn't say what it is to be linked with: the trust store's verifier uses these.
+            linkerSettings: [
+                .linkedFramework("CoreFoundation", .when(platforms: [.iOS, .macOS])),
+                .linkedFramework("Security", .when(platforms: [.iOS, .macOS])),
+            ]
         ),
         .target(
             name: "VtrixSandbox",

@@ -12,31 +12,13 @@ use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
     need_programs, need_space, number_after, told,
 };
-use crate::steps::{Count, Progress, cargo, quiet, run};
-use crate::{root, target};
+use crate::steps::{Count, Progress, quiet, run};
+use crate::{android, root};
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 4;
+pub(crate) const STEPS: usize = 5;
 
 const EXAMPLES: [&str; 5] = ["basic", "stream", "attach", "files", "lifecycle"];
-
-/// The ABIs of an AAR, with the Rust targets behind them.
-const ABIS: [(&str, &str); 4] = [
-    ("arm64-v8a", "aarch64-linux-android"),
-    ("armeabi-v7a", "armv7-linux-androideabi"),
-    ("x86_64", "x86_64-linux-android"),
-    ("x86", "i686-linux-android"),
-];
-
-/// How the library of a phone is linked. Devices with pages of 16 KB load nothing that is aligned to
-/// less. Equal functions are kept once, and relocations packed in the way that Android has known
-/// since its sixth version: together 1.5 MB of 5.1, measured in the README.
-const LINKING: [&str; 4] = [
-    "-z,max-page-size=16384",
-    "-z,common-page-size=16384",
-    "--icf=all",
-    "--pack-dyn-relocs=android",
-];
 
 /// Everything about the Kotlin module, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
@@ -76,13 +58,32 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
             quiet(command)?;
         }
         gateway.end()
+    })?;
+    progress.check("Kotlin: an AAR around this machine's library, and a program on it", || {
+        let host = resources(&work)?.join(format!("lib{LIBRARY}.so"));
+        let (classes, native) = android::rehearse(&artifact(&work), &host, &work)?;
+        let gateway = Gateway::start("extended")?;
+        let mut command = Command::new("java");
+        command.arg(format!("-Djna.library.path={}", native.display()));
+        let consumer = work.join("consumer/target");
+        let mut path = vec![classes, consumer.join("classes")];
+        // The others' artifacts, without the jar that has the same classes.
+        path.extend(jars(&consumer.join("lib"), "vtrix-sandbox")?);
+        let path: Vec<String> = path.iter().map(|part| part.display().to_string()).collect();
+        command.arg("-cp").arg(path.join(":"));
+        command.arg("examples.basic.BasicKt").envs(gateway.env.clone());
+        quiet(command)?;
+        gateway.end()
     })
 }
 
 /// `cargo xtask kotlin`.
 pub(crate) fn test(android: bool, bench: bool) -> Result<(), String> {
     if android {
-        return aar();
+        android::require()?;
+        let (work, _lock) = locked("kotlin")?;
+        build(&work, Profile::Dev)?;
+        return android::artifact(&artifact(&work));
     }
     if bench {
         let (work, _lock) = locked("kotlin")?;
@@ -105,15 +106,25 @@ fn build(work: &Path, profile: Profile) -> Result<(), String> {
     need_programs(&[("mvn", "Maven 3.8 or later"), ("java", "a JDK, 17 or later")])?;
     need_space(1)?;
     let generated = work.join("generated");
-    // Where JNA looks inside a jar.
-    let resources = generated.join("resources").join(platform()?);
-    let library = library(&resources, profile)?;
+    let library = library(&resources(work)?, profile)?;
     let fresh = work.join("fresh");
     generate(&library, "kotlin", &fresh)?;
     mirror(&fresh, &generated.join("kotlin"))?;
     let mut install = maven(work, &module());
     install.args(paths(work)).args(["install", "-DskipTests"]);
     quiet(install).map(drop)
+}
+
+/// Where JNA looks inside a jar for the library of this machine.
+fn resources(work: &Path) -> Result<PathBuf, String> {
+    Ok(work.join("generated/resources").join(platform()?))
+}
+
+/// What [`build`] left there.
+fn artifact(work: &Path) -> android::Module {
+    let build = work.join("build");
+    let sources = format!("vtrix-sandbox-{}-sources.jar", env!("CARGO_PKG_VERSION"));
+    android::Module { classes: build.join("classes"), sources: build.join(sources), tree: module() }
 }
 
 /// JNA's name for this platform.
@@ -165,6 +176,16 @@ fn program(work: &Path, class: &str) -> Command {
     command
 }
 
+/// The jars of a directory, but those whose name begins with `but`.
+fn jars(directory: &Path, but: &str) -> Result<Vec<PathBuf>, String> {
+    let entries = fs::read_dir(directory).map_err(|error| told(directory, &error))?;
+    Ok(entries
+        .flatten()
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with(but))
+        .map(|entry| entry.path())
+        .collect())
+}
+
 /// `basic` as `Basic`: Kotlin names the class of a file after it.
 fn capital(name: &str) -> String {
     let (first, rest) = name.split_at(1);
@@ -183,96 +204,4 @@ fn surefire(text: &str) -> Option<Count> {
 
 fn failed(problem: String) -> (Count, String) {
     (Count { passed: 0, failed: 1 }, problem)
-}
-
-/// `cargo xtask kotlin --android`: an AAR with four ABIs, aligned for pages of 16 KB.
-fn aar() -> Result<(), String> {
-    let mut needed = vec![
-        ("cargo-ndk", "cargo install cargo-ndk"),
-        ("mvn", "Maven, for classes.jar"),
-        ("jar", "a JDK, 17 or later"),
-        ("readelf", "binutils, to check the alignment"),
-    ];
-    needed.push(("rustup", "to have the Rust targets of Android"));
-    let programs = need_programs(&needed);
-    let ndk = std::env::var_os("ANDROID_NDK_HOME");
-    if ndk.is_none() || programs.is_err() {
-        let programs = programs.err().unwrap_or_default();
-        let ndk =
-            if ndk.is_none() { "missing: ANDROID_NDK_HOME, of NDK r27 or later\n" } else { "" };
-        return Err(format!("an Android library needs the NDK and its tools\n{ndk}{programs}"));
-    }
-    let mut targets = Command::new("rustup");
-    targets.args(["target", "add"]).args(ABIS.map(|(_, target)| target));
-    run(targets)?;
-
-    let (work, _lock) = locked("kotlin")?;
-    build(&work, Profile::Dev)?;
-    let out = target().join("android");
-    let aar = out.join("aar");
-    let _ = fs::remove_dir_all(&aar);
-    fs::create_dir_all(&aar).map_err(|error| told(&aar, &error))?;
-    let mut native = cargo(["ndk"]);
-    for (abi, _) in ABIS {
-        native.args(["-t", abi]);
-    }
-    // Android 8: java.time and java.nio.file, which the module uses.
-    native.args(["--platform", "26", "-o"]).arg(aar.join("jni"));
-    native.args(["build", "--profile", "mobile", "-p", "vtrix-sandbox-uniffi"]);
-    native.args(["--features", "bundled-roots"]);
-    native.env("RUSTFLAGS", LINKING.map(|flag| format!("-C link-arg=-Wl,{flag}")).join(" "));
-    run(native)?;
-    for (abi, _) in ABIS {
-        aligned(&aar.join("jni").join(abi).join(format!("lib{LIBRARY}.so")))?;
-    }
-    assemble(&work, &aar, &out.join("vtrix-sandbox.aar"))
-}
-
-/// Puts an AAR together: classes without the host's library, the native ones, rules, a manifest.
-fn assemble(work: &Path, aar: &Path, result: &Path) -> Result<(), String> {
-    let classes = work.join("build/classes");
-    let mut jar = Command::new("jar");
-    jar.args(["--create", "--file"]).arg(aar.join("classes.jar"));
-    jar.arg("-C").arg(&classes).arg("ai").arg("-C").arg(&classes).arg("META-INF");
-    run(jar)?;
-    let rules = module().join("src/main/resources/META-INF/proguard/vtrix-sandbox.pro");
-    fs::copy(&rules, aar.join("proguard.txt")).map_err(|error| told(&rules, &error))?;
-    let manifest = concat!(
-        "<manifest xmlns:android=\"http://schemas.android.com/apk/res/android\" package=\"ai.vtrix.sandbox\">\n",
-        "  <uses-sdk android:minSdkVersion=\"26\" />\n",
-        "  <uses-permission android:name=\"android.permission.INTERNET\" />\n",
-        "</manifest>\n"
-    );
-    for (name, content) in [("AndroidManifest.xml", manifest), ("R.txt", "")] {
-        let path = aar.join(name);
-        fs::write(&path, content).map_err(|error| told(&path, &error))?;
-    }
-    let mut zip = Command::new("jar");
-    zip.args(["--create", "--no-manifest", "--file"]).arg(result).arg("-C").arg(aar).arg(".");
-    run(zip)?;
-    println!("{}", result.display());
-    println!(
-        "An app needs beside it: net.java.dev.jna:jna:5.19.1@aar and kotlinx-coroutines-android."
-    );
-    Ok(())
-}
-
-/// Fails unless every segment that is loaded is aligned to 16 KB.
-fn aligned(library: &Path) -> Result<(), String> {
-    let mut readelf = Command::new("readelf");
-    readelf.args(["-l", "-W"]).arg(library);
-    let text = quiet(readelf)?;
-    let mut segments = text.lines().filter(|line| line.trim_start().starts_with("LOAD")).peekable();
-    if segments.peek().is_none() {
-        return Err(format!("{} has no segments", library.display()));
-    }
-    let enough = |line: &str| {
-        let last = line.split_whitespace().last().unwrap_or_default();
-        u64::from_str_radix(last.trim_start_matches("0x"), 16).is_ok_and(|align| align >= 0x4000)
-    };
-    if segments.all(enough) {
-        Ok(())
-    } else {
-        Err(format!("{} is not aligned to pages of 16 KB:\n{text}", library.display()))
-    }
 }

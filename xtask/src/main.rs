@@ -4,6 +4,8 @@
 //! when it fails. The work itself lives in the crates; this one has next to no dependencies, so
 //! that it speaks within seconds on a fresh machine.
 
+mod android;
+mod apple;
 mod c;
 mod doctor;
 mod documents;
@@ -20,6 +22,7 @@ mod packages;
 mod plan;
 mod python;
 mod readme;
+mod size;
 mod steps;
 mod swift;
 mod tidy;
@@ -92,6 +95,8 @@ enum Command {
         #[arg(long)]
         bench: bool,
     },
+    /// Measure the library of a phone, and what each setting of its build buys.
+    Size,
     /// Write include/vtrix_sandbox.h, and the list of symbols and layouts, from ffi-c.
     Header {
         /// Only say whether they are current.
@@ -155,6 +160,7 @@ fn main() -> ExitCode {
         Command::Python { bench, arguments } => python::test(bench, &arguments),
         Command::Swift { xcframework, bench } => swift::test(xcframework, bench),
         Command::Kotlin { android, bench } => kotlin::test(android, bench),
+        Command::Size => size::measure(),
         Command::Header { check } => header::run(check),
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
         Command::C => c::test(),

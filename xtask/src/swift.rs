@@ -12,9 +12,8 @@ use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
     need_programs, need_space, number_after, told,
 };
-use crate::packages;
-use crate::steps::{Count, Progress, cargo, quiet, run};
-use crate::{root, target};
+use crate::steps::{Count, Progress, quiet, run};
+use crate::{apple, packages, root};
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 5;
@@ -108,7 +107,7 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
 /// `cargo xtask swift`.
 pub(crate) fn test(xcframework: bool, bench: bool) -> Result<(), String> {
     if xcframework {
-        return framework();
+        return apple::framework();
     }
     if bench {
         let swift = toolchain()?;
@@ -217,23 +216,31 @@ fn program(
 
 /// Puts package, consumer and what they need into the directory that is shared with the root.
 fn prepare(work: &Path, profile: Profile) -> Result<(), String> {
-    let source = root().join("bindings-swift-kotlin/swift");
-    let package = work.join("package");
-    for part in ["Sources/VtrixSandbox", "Tests"] {
-        mirror(&source.join(part), &package.join(part))?;
-    }
-    let manifest = source.join("Package.swift");
-    let copy = package.join("Package.swift");
-    fs::copy(&manifest, copy).map_err(|error| told(&manifest, &error))?;
+    let source = source();
     let library = library(&work.join("lib"), profile)?;
-    let fresh = work.join("fresh");
-    generate(&library, "swift", &fresh)?;
-    arrange(&fresh)?;
-    mirror(&fresh, &package.join("Sources"))?;
+    lay_down(&library, &work.join("fresh"), &work.join("package"))?;
+    mirror(&source.join("Tests"), &work.join("package/Tests"))?;
     mirror(&source.join("consumer"), &work.join("consumer"))?;
     mirror(&root().join("examples/swift/Sources"), &work.join("consumer/Sources"))?;
     mirror(&root().join("tests/conformance/scenarios"), &work.join("scenarios"))?;
     mirror(&root().join("docs"), &work.join("docs"))
+}
+
+fn source() -> PathBuf {
+    root().join("bindings-swift-kotlin/swift")
+}
+
+/// Lays down the package as its users have it: the manifest, the sources that are in the tree, and
+/// those that are generated from a library, by way of a directory that is this function's own.
+pub(crate) fn lay_down(library: &Path, fresh: &Path, package: &Path) -> Result<(), String> {
+    let source = source();
+    mirror(&source.join("Sources/VtrixSandbox"), &package.join("Sources/VtrixSandbox"))?;
+    let manifest = source.join("Package.swift");
+    let copy = package.join("Package.swift");
+    fs::copy(&manifest, copy).map_err(|error| told(&manifest, &error))?;
+    generate(library, "swift", fresh)?;
+    arrange(fresh)?;
+    mirror(fresh, &package.join("Sources"))
 }
 
 /// Sorts what uniffi generated into the two modules that the manifest names. Its own module map
@@ -255,7 +262,7 @@ fn arrange(directory: &Path) -> Result<(), String> {
 }
 
 /// The module of the header; with a library to link where the manifest doesn't carry one.
-fn module_map(library: Option<&str>) -> String {
+pub(crate) fn module_map(library: Option<&str>) -> String {
     let link = library.map(|name| format!("    link \"{name}\"\n")).unwrap_or_default();
     format!("module VtrixSandboxFFI {{\n    header \"VtrixSandboxFFI.h\"\n{link}    export *\n}}\n")
 }
@@ -271,72 +278,4 @@ fn xctest(text: &str) -> Option<Count> {
 
 fn failed(problem: String) -> (Count, String) {
     (Count { passed: 0, failed: 1 }, problem)
-}
-
-/// `cargo xtask swift --xcframework`: the binary target of the manifest, for Apple's platforms.
-fn framework() -> Result<(), String> {
-    if !cfg!(target_os = "macos") {
-        return Err("an XCFramework can be made on macOS only: lipo and xcodebuild come with \
-                    Xcode, and linking needs Apple's SDKs"
-            .into());
-    }
-    need_programs(&[
-        ("rustup", "to have the Rust targets of Apple"),
-        ("lipo", "Xcode's command line tools"),
-        ("xcodebuild", "Xcode 16 or later"),
-    ])?;
-    // Each slice: a name, and the Rust targets that are joined in it.
-    let slices: [(&str, &[&str]); 3] = [
-        ("ios", &["aarch64-apple-ios"]),
-        ("ios-simulator", &["aarch64-apple-ios-sim", "x86_64-apple-ios"]),
-        ("macos", &["aarch64-apple-darwin", "x86_64-apple-darwin"]),
-    ];
-    let out = target().join("xcframework");
-    let _ = fs::remove_dir_all(&out);
-    let headers = out.join("headers/VtrixSandboxFFI");
-    fs::create_dir_all(&headers).map_err(|error| told(&headers, &error))?;
-    let fresh = out.join("generated");
-    generate(&library(&out.join("lib"), Profile::Dev)?, "swift", &fresh)?;
-    let header = fresh.join("VtrixSandboxFFI.h");
-    fs::copy(&header, headers.join("VtrixSandboxFFI.h")).map_err(|error| told(&header, &error))?;
-    // A directory of its own keeps this module map from meeting another library's.
-    let map = headers.join("module.modulemap");
-    fs::write(&map, module_map(None)).map_err(|error| told(&map, &error))?;
-
-    let mut create = Command::new("xcodebuild");
-    create.arg("-create-xcframework");
-    for (slice, targets) in slices {
-        let mut archives = Vec::new();
-        for triple in targets {
-            let mut add = Command::new("rustup");
-            add.args(["target", "add", triple]);
-            run(add)?;
-            let mut native = cargo(["build", "--profile", "mobile", "-p", "vtrix-sandbox-uniffi"]);
-            native.args(["--target", triple]);
-            native
-                .env("IPHONEOS_DEPLOYMENT_TARGET", "16.0")
-                .env("MACOSX_DEPLOYMENT_TARGET", "13.0");
-            run(native)?;
-            archives.push(target().join(triple).join("mobile").join(format!("lib{LIBRARY}.a")));
-        }
-        let joined = out.join(slice).join(format!("lib{LIBRARY}.a"));
-        fs::create_dir_all(out.join(slice)).map_err(|error| told(&joined, &error))?;
-        let mut lipo = Command::new("lipo");
-        lipo.args(["-create", "-output"]).arg(&joined).args(&archives);
-        run(lipo)?;
-        create.arg("-library").arg(&joined).arg("-headers").arg(out.join("headers"));
-    }
-    let result = out.join("VtrixSandboxFFI.xcframework");
-    create.arg("-output").arg(&result);
-    run(create)?;
-
-    let zip = out.join("VtrixSandboxFFI.xcframework.zip");
-    let mut ditto = Command::new("ditto");
-    ditto.args(["-c", "-k", "--keepParent"]).arg(&result).arg(&zip);
-    run(ditto)?;
-    let mut checksum = Command::new("swift");
-    checksum.args(["package", "compute-checksum"]).arg(&zip);
-    checksum.current_dir(root().join("bindings-swift-kotlin/swift"));
-    println!("{}\nchecksum of a release: {}", zip.display(), quiet(checksum)?.trim());
-    Ok(())
 }

@@ -7,14 +7,11 @@ import VtrixSandbox
 let arguments = CommandLine.arguments
 let (what, amount) = (arguments[1], Int(arguments[2]) ?? 0)
 let id = ProcessInfo.processInfo.environment["VTRIX_BENCH_SANDBOX"] ?? ""
-let clock = ContinuousClock()
+let wall = ContinuousClock()
 
-/// Microseconds of the processor's that this process has used.
+/// Microseconds of the processor's that this process has used: POSIX has a million a second.
 func used() -> Double {
-    var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
-    let times = [usage.ru_utime, usage.ru_stime]
-    return times.reduce(0) { $0 + Double($1.tv_sec) * 1e6 + Double($1.tv_usec) }
+    Double(clock())
 }
 
 /// KiB of memory that this process has.
@@ -25,11 +22,12 @@ func resident() -> Double {
 
 /// How fast standard output comes, in MB a second.
 func output(_ read: (String) async throws -> Int) async throws {
-    let time = try await clock.measure {
+    let time = try await wall.measure {
         let total = try await read("head -c \(amount) /dev/zero | tr '\\0' x")
         precondition(total == amount)
     }
-    print(Double(amount) / 1e6 / (time / .seconds(1)))
+    let seconds: Double = time / .seconds(1)
+    print(Double(amount) / 1e6 / seconds)
 }
 
 /// The memory of one handle, in KiB, of so many that are alive at once.
@@ -57,12 +55,13 @@ case "call":
     // The median of a call, and the processor's time of one, in microseconds.
     var times: [Duration] = []
     let before = used()
-    for _ in 0..<amount { times.append(try await clock.measure { _ = try await sandbox.stat("/") }) }
-    print(times.sorted()[amount / 2] / .microseconds(1), (used() - before) / Double(amount))
+    for _ in 0..<amount { times.append(try await wall.measure { _ = try await sandbox.stat("/") }) }
+    let median: Double = times.sorted()[amount / 2] / .microseconds(1)
+    print(median, (used() - before) / Double(amount))
 case "refused":
     // What a call costs that a closed handle refuses: the way in and out.
     sandbox.close()
-    let time = await clock.measure {
+    let time = await wall.measure {
         for _ in 0..<amount {
             do {
                 _ = try await sandbox.stat("/")
@@ -70,7 +69,8 @@ case "refused":
             } catch {}
         }
     }
-    print(time / .microseconds(1) / Double(amount))
+    let each: Double = time / .microseconds(1)
+    print(each / Double(amount))
 case "pull":
     try await output { line in
         var total = 0
