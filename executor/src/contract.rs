@@ -6,7 +6,7 @@
 //! end of file is the lifeline, 2 takes its log. Nothing else is inherited. These types hold no
 //! behaviour, so that the gateway can depend on them without building the agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,10 @@ pub enum Mode {
     RootUserns,
     /// Set up by root without a user namespace: root inside is root without its powers.
     Root,
-    /// Set up by an ordinary user with a user namespace.
+    /// Set up by an ordinary user with a user namespace and the ids that `/etc/subuid` gives them,
+    /// by way of `newuidmap`: root inside is that user, everyone else is one of those ids.
+    UserRange,
+    /// Set up by an ordinary user with a user namespace of one id: root inside is that user.
     User,
     /// Not held apart: a directory of its own, limits, and the tree killed at the end.
     Process,
@@ -52,9 +55,57 @@ impl Mode {
         match self {
             Self::RootUserns => "root-userns",
             Self::Root => "root",
+            Self::UserRange => "user-range",
             Self::User => "user",
             Self::Process => "process",
         }
+    }
+
+    /// Whether an ordinary user builds it, and with what the kernel gives every user.
+    #[must_use]
+    pub fn is_user(self) -> bool {
+        matches!(self, Self::UserRange | Self::User)
+    }
+}
+
+/// A part that a sandbox can go without where the machine refuses it. None of them holds a sandbox
+/// in: without one, less works inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Overlays, which take the sandbox's changes to the host's directories or an image's.
+    Overlay,
+    /// A `/proc` of the sandbox's own.
+    Proc,
+    /// A `/sys` of the sandbox's own.
+    Sys,
+}
+
+impl Part {
+    /// The part's name, as the gateway prints it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::Proc => "proc",
+            Self::Sys => "sys",
+        }
+    }
+
+    /// What is different inside without it, for people.
+    #[must_use]
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::Overlay => "/usr is read-only, and changes to /etc do not survive a stop",
+            Self::Proc => "/proc tells of the machine only, not of processes",
+            Self::Sys => "/sys is empty",
+        }
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -71,6 +122,9 @@ pub struct SetupConfig {
     pub sandbox_id: String,
     /// How to hold it apart.
     pub mode: Mode,
+    /// What to leave out.
+    #[serde(default)]
+    pub without: BTreeSet<Part>,
     /// The sandbox's own directory on the host: its files live under it and survive a stop.
     pub data_dir: PathBuf,
     /// A directory used in place of the host's tree.
@@ -90,6 +144,15 @@ pub struct SetupConfig {
     /// How to serve.
     #[serde(default)]
     pub agent: AgentConfig,
+}
+
+/// What `purge` needs to know: it removes the files of a sandbox of [`Mode::UserRange`], which belong
+/// to ids that only a user namespace gives the gateway's user a power over. It reports as `setup`
+/// does, [`Report::Ready`] meaning that they are gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PurgeConfig {
+    /// The sandbox's own directory on the host.
+    pub data_dir: PathBuf,
 }
 
 /// How the executor serves its clients. Each number's reason is in `docs/limits.md`.
@@ -147,6 +210,9 @@ pub enum Report {
         step: String,
         /// The system's words, and what to do where that is known.
         message: String,
+        /// The part that failed, if the sandbox could be built without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
     },
 }
 

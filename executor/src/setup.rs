@@ -45,7 +45,7 @@ pub fn main(config: SetupConfig) -> ExitCode {
     match started {
         Ok(code) => code,
         Err(error) => {
-            report(&Report::Failed { step: error.step, message: error.message });
+            report(&Report::Failed { step: error.step, message: error.message, part: error.part });
             ExitCode::FAILURE
         }
     }
@@ -61,12 +61,13 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     expose::check(&config.expose)?;
     let map = match config.mode {
         Mode::RootUserns => Some(IdMap::range(config.id_base)?),
+        Mode::UserRange => Some(IdMap::own_and_subordinate()?),
         Mode::User => Some(IdMap::own()),
         Mode::Root | Mode::Process => None,
     };
     let process = config.mode == Mode::Process;
     let plan = if process { Plan::directories() } else { Plan::new(&config)? };
-    let root = map.map_or(rustix::process::geteuid().as_raw(), |map| map.uid);
+    let root = map.as_ref().map_or(rustix::process::geteuid().as_raw(), |map| map.uid);
     let lock = layers::lock(&config.data_dir)?;
     let files = layers::directories(&config.data_dir, &plan, root)?;
     if process {
@@ -78,7 +79,7 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     let side = namespaces::spawn(map.is_some(), !process).step(match config.mode {
         Mode::Process => "clone",
         Mode::Root => "clone into a pid namespace",
-        Mode::RootUserns | Mode::User => "clone into user and pid namespaces",
+        Mode::RootUserns | Mode::UserRange | Mode::User => "clone into user and pid namespaces",
     })?;
     let (pid, pidfd) = match side {
         Side::Child => {
@@ -96,7 +97,7 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     let outer = Outer { pid, pidfd, control: ours, lifeline: config.lifeline, process };
     let prepared = release_socket()
         .step("open /dev/null")
-        .and_then(|()| outer.prepare(&config, &plan, map, files.as_fd()));
+        .and_then(|()| outer.prepare(&config, &plan, map.as_ref(), files.as_fd()));
     match prepared {
         Ok(()) => Ok(Started::Outside(outer)),
         Err(error) => {
@@ -122,7 +123,7 @@ impl Outer {
         &self,
         config: &SetupConfig,
         plan: &Plan,
-        map: Option<IdMap>,
+        map: Option<&IdMap>,
         files: BorrowedFd<'_>,
     ) -> Result<(), StepError> {
         if let Some(map) = map {
@@ -130,7 +131,7 @@ impl Outer {
         }
         let trees = match config.mode {
             Mode::Process => return Ok(()),
-            Mode::User => None,
+            Mode::UserRange | Mode::User => None,
             Mode::Root => Some(Trees::open(files, plan, None)?),
             Mode::RootUserns => {
                 let userns = idmap::namespace_of(self.pid)?;
@@ -221,7 +222,7 @@ enum Woken {
 }
 
 /// Writes a report. Says whether the gateway could take it.
-fn report(report: &Report) -> bool {
+pub(crate) fn report(report: &Report) -> bool {
     let Ok(mut line) = serde_json::to_vec(report) else { return false };
     line.push(b'\n');
     let mut rest = line.as_slice();

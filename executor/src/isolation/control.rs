@@ -14,6 +14,7 @@ use rustix::net::{
 };
 
 use super::step::StepError;
+use crate::contract::Part;
 
 /// The layers are there and the id map is written.
 const GO: &[u8] = b"go";
@@ -68,7 +69,8 @@ pub(crate) fn send_ready(socket: &OwnedFd) -> Result<(), Errno> {
 
 /// Says which step failed.
 pub(crate) fn send_failed(socket: &OwnedFd, error: &StepError) -> Result<(), Errno> {
-    let mut text = format!("{}\0{}", error.step, error.message).into_bytes();
+    let part = error.part.map(Part::as_str).unwrap_or_default();
+    let mut text = format!("{part}\0{}\0{}", error.step, error.message).into_bytes();
     text.truncate(MAX_ANSWER);
     send(socket.as_fd(), &text, SendFlags::NOSIGNAL | SendFlags::DONTWAIT).map(drop)
 }
@@ -85,8 +87,11 @@ pub(crate) fn receive_answer(socket: &OwnedFd) -> Result<Option<Answer>, Errno> 
         return Ok(Some(Answer::Ready));
     }
     let text = String::from_utf8_lossy(&text);
-    let (step, message) = text.split_once('\0').unwrap_or((&text, ""));
-    Ok(Some(Answer::Failed(StepError::new(step, message))))
+    let mut fields = text.splitn(3, '\0');
+    let part = fields.next().unwrap_or_default();
+    let part = [Part::Overlay, Part::Proc, Part::Sys].into_iter().find(|one| one.as_str() == part);
+    let (step, message) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+    Ok(Some(Answer::Failed(StepError { part, ..StepError::new(step, message) })))
 }
 
 #[cfg(test)]
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn answers_arrive_as_sent() {
         let (a, b) = pair().unwrap();
-        let error = StepError::new("mount overlay /usr", "Invalid argument");
+        let error = StepError::new("mount overlay /usr", "Invalid argument").of(Part::Overlay);
         send_failed(&a, &error).unwrap();
         send_ready(&a).unwrap();
         assert_eq!(receive_answer(&b).unwrap(), Some(Answer::Failed(error)));

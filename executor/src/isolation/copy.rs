@@ -55,7 +55,8 @@ impl Copy<'_> {
             return Ok(());
         }
         match self.names(name) {
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            // What not everyone may list is not for copying either.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => return Ok(()),
             Err(errno) => return Err(errno),
             Ok(names) => {
                 directories(self.to, name)?;

@@ -1,7 +1,7 @@
 //! The map of ids between a sandbox and the host.
 //!
-//! With root outside, a sandbox has 65,536 host ids of its own; an ordinary user has one, its own.
-//! Lower layers are shown through the same map, so that the host's files have their usual owners
+//! With root outside, a sandbox has 65,536 host ids of its own; an ordinary user has one, its own,
+//! and with it those that the machine's administrator lent them. With root outside, lower layers are shown through the same map, so that the host's files have their usual owners
 //! inside while nothing inside has a power over them.
 
 use std::fs::{File, OpenOptions};
@@ -9,16 +9,19 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use super::step::{Step, StepError};
+use super::subids::Subordinate;
 
 /// How many ids a sandbox has: what system and user accounts, `nobody` included, need.
 pub(crate) const RANGE: u32 = 65_536;
 
-/// A map of ids from 0 inside to `base` outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A map of ids: from 0 inside to `uid` and `gid` outside, and so on for `count`; from `count` on to
+/// the user's subordinate ids, where there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdMap {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) count: u32,
+    subordinate: Option<Subordinate>,
 }
 
 impl IdMap {
@@ -31,7 +34,7 @@ impl IdMap {
                 format!("{base} is no start for {RANGE} ids outside of the host's own"),
             ));
         }
-        Ok(Self { uid: base, gid: base, count: RANGE })
+        Ok(Self { uid: base, gid: base, count: RANGE, subordinate: None })
     }
 
     /// The calling user alone.
@@ -40,18 +43,28 @@ impl IdMap {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
             count: 1,
+            subordinate: None,
         }
     }
 
+    /// The calling user and the ids that the machine's administrator gave them.
+    pub(crate) fn own_and_subordinate() -> Result<Self, StepError> {
+        let own = Self::own();
+        Ok(Self { subordinate: Some(Subordinate::find(own.uid)?), ..own })
+    }
+
     /// Writes the map of process `pid`, which waits in a new user namespace.
-    pub(crate) fn write(self, pid: u32) -> Result<(), StepError> {
+    pub(crate) fn write(&self, pid: u32) -> Result<(), StepError> {
+        let (uids, gids) = ([0, self.uid, self.count], [0, self.gid, self.count]);
+        if let Some(subordinate) = &self.subordinate {
+            return subordinate.write(pid, uids, gids);
+        }
         if self.count == 1 {
             put(pid, "setgroups", "deny").step("write the groups' denial")?;
         }
-        put(pid, "uid_map", &format!("0 {} {}", self.uid, self.count))
-            .step("write the user id map")?;
-        put(pid, "gid_map", &format!("0 {} {}", self.gid, self.count))
-            .step("write the group id map")
+        let line = |[inside, outside, count]: [u32; 3]| format!("{inside} {outside} {count}");
+        put(pid, "uid_map", &line(uids)).step("write the user id map")?;
+        put(pid, "gid_map", &line(gids)).step("write the group id map")
     }
 }
 

@@ -18,7 +18,7 @@ use super::rootfs::Kind;
 use super::step::{Step, StepError};
 use super::{caps, control, namespaces, network, rlimits, rootfs, seccomp, tree};
 use crate::agent::{self, AgentContext};
-use crate::contract::{Mode, SetupConfig};
+use crate::contract::{Mode, Part, SetupConfig};
 
 /// What the outer process leaves to the one inside.
 pub(crate) struct Inherited {
@@ -65,7 +65,13 @@ fn build(config: &SetupConfig, plan: &Plan, control: &OwnedFd) -> Result<bool, S
     let Some(descriptors) = control::receive_go(control).step("wait for the layers")? else {
         return Ok(false);
     };
-    let kind = Kind { userns: config.mode != Mode::Root, ids: config.mode != Mode::User };
+    let kind = Kind {
+        userns: config.mode != Mode::Root,
+        ids: config.mode != Mode::User,
+        overlay: !config.without.contains(&Part::Overlay),
+        proc: !config.without.contains(&Part::Proc),
+        sys: !config.without.contains(&Part::Sys),
+    };
     if kind.ids {
         // An ordinary user's map holds no group to drop to; its groups show as nobody's.
         set_thread_groups(&[]).step("drop the groups")?;
@@ -75,7 +81,7 @@ fn build(config: &SetupConfig, plan: &Plan, control: &OwnedFd) -> Result<bool, S
     set_thread_res_uid(user, user, user).step("become root")?;
     // Changing ids forgot it.
     die_with_parent(Some(Signal::KILL)).step("ask to die with the parent")?;
-    let trees = if config.mode == Mode::User {
+    let trees = if config.mode.is_user() {
         own_trees(config, plan)?
     } else {
         Trees::from_descriptors(descriptors, plan)

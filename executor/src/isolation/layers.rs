@@ -15,14 +15,15 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
-use super::mounts::{clone_host_tree, clone_tree, set_attributes};
+use super::mounts::{clone_host_tree, clone_tree, set_attributes, set_attributes_with};
 use super::plan::Plan;
 use super::rootfs::TOP;
 use super::step::{Step, StepError};
 use super::user::acting_as;
+use crate::contract::Part;
 
 /// The sandbox's files below its data directory.
-const FILES: &str = "fs";
+pub(crate) const FILES: &str = "fs";
 /// Beside them: held for as long as PID 1 lives.
 const LOCK: &str = "fs.lock";
 
@@ -236,30 +237,39 @@ impl Trees {
         plan: &Plan,
         userns: Option<BorrowedFd<'_>>,
     ) -> Result<Self, StepError> {
-        let own = clone_tree(files, "").step("clone the sandbox's files")?;
-        set_attributes(own.as_fd(), INERT, None).step("clone the sandbox's files")?;
-        let lower = |path: &Path, attributes| {
-            let tree = clone_host_tree(path).step(format!("clone {}", path.display()))?;
-            set_attributes(tree.as_fd(), attributes, userns).step(match userns {
+        let own = clone_tree(files, "").step("bind the sandbox's files")?;
+        set_attributes(own.as_fd(), INERT, None).step("bind the sandbox's files")?;
+        let below = plan.below();
+        let lower = |path: &Path| {
+            let tree = clone_host_tree(path, below).step(format!("bind {}", path.display()))?;
+            let read_only = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+            set_attributes_with(tree.as_fd(), read_only, userns, below).step(match userns {
                 Some(_) => format!("id-map {}", path.display()),
                 None => format!("set the attributes of {}", path.display()),
             })?;
             Ok(tree)
         };
-        let read_only = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;
         Ok(Self {
             files: own,
             layers: plan
                 .layers
                 .iter()
-                .map(|layer| lower(&layer.lower, read_only))
+                // Without overlays it could come with the mounts that are in the way.
+                .map(|layer| {
+                    lower(&layer.lower).map_err(|error: StepError| error.of(Part::Overlay))
+                })
                 .collect::<Result<_, _>>()?,
-            etc: plan.etc.as_ref().map(|etc| lower(etc, read_only)).transpose()?,
-            expose: plan
-                .expose
-                .iter()
-                .map(|path| lower(path, read_only))
-                .collect::<Result<_, _>>()?,
+            etc: match &plan.etc {
+                Some(etc) if plan.image => Some(lower(etc)?),
+                // Files are copied from it that everyone may read: it needs be no mount, and in a
+                // container it has mounts below it, which an ordinary user could not leave out.
+                Some(etc) => Some(
+                    openat(CWD, etc, DIRECTORY - OFlags::NOFOLLOW, Mode::empty())
+                        .step(format!("open {}", etc.display()))?,
+                ),
+                None => None,
+            },
+            expose: plan.expose.iter().map(|path| lower(path)).collect::<Result<_, _>>()?,
         })
     }
 

@@ -25,5 +25,6 @@ pub(crate) mod rlimits;
 pub(crate) mod rootfs;
 pub(crate) mod seccomp;
 pub(crate) mod step;
+pub(crate) mod subids;
 pub(crate) mod tree;
 pub(crate) mod user;

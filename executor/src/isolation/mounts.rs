@@ -42,18 +42,41 @@ pub(crate) fn new_filesystem(
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
+/// What of the mounts below a tree belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Below {
+    /// They are left out, and what they cover shows.
+    Left,
+    /// They come along. An ordinary user can't look under a mount that isn't their own.
+    Taken,
+}
+
 /// Clones the mount that shows `path`, without what is mounted below it.
 pub(crate) fn clone_tree<P: Arg>(directory: BorrowedFd<'_>, path: P) -> Result<OwnedFd, Errno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
-    open_tree(directory, path, flags)
+    clone_tree_with(directory, path, Below::Left)
+}
+
+/// Clones the mount that shows `path`.
+pub(crate) fn clone_tree_with<P: Arg>(
+    directory: BorrowedFd<'_>,
+    path: P,
+    below: Below,
+) -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    open_tree(directory, path, flags | clone_flags(below))
 }
 
 /// Clones the mount that shows a path of the host, following links.
-pub(crate) fn clone_host_tree<P: Arg>(path: P) -> Result<OwnedFd, Errno> {
-    open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+pub(crate) fn clone_host_tree<P: Arg>(path: P, below: Below) -> Result<OwnedFd, Errno> {
+    open_tree(CWD, path, clone_flags(below))
+}
+
+fn clone_flags(below: Below) -> OpenTreeFlags {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match below {
+        Below::Left => flags,
+        Below::Taken => flags | OpenTreeFlags::AT_RECURSIVE,
+    }
 }
 
 /// Attaches a detached tree at `path` below `root`.
@@ -68,6 +91,17 @@ pub(crate) fn set_attributes(
     attributes: MountAttrFlags,
     userns: Option<BorrowedFd<'_>>,
 ) -> Result<(), Errno> {
+    set_attributes_with(tree, attributes, userns, Below::Left)
+}
+
+/// The same, of what is mounted below too.
+pub(crate) fn set_attributes_with(
+    tree: BorrowedFd<'_>,
+    attributes: MountAttrFlags,
+    userns: Option<BorrowedFd<'_>>,
+    below: Below,
+) -> Result<(), Errno> {
+    let recursive = if below == Below::Taken { libc::AT_RECURSIVE } else { 0 };
     let mut set = u64::from(attributes.bits());
     if userns.is_some() {
         set |= u64::from(MountAttrFlags::MOUNT_ATTR_IDMAP.bits());
@@ -85,7 +119,7 @@ pub(crate) fn set_attributes(
             libc::SYS_mount_setattr,
             tree.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | recursive,
             &raw const attr,
             size_of::<MountAttr>(),
         )

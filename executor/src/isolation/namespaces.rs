@@ -30,27 +30,42 @@ pub(crate) fn spawn(user: bool, pid: bool) -> Result<Side, Errno> {
     if pid {
         flags |= libc::CLONE_NEWPID;
     }
-    let mut flags = u64::from(flags.unsigned_abs());
     if tid != 0 {
-        let settid = libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
-        flags |= u64::from(settid.unsigned_abs());
+        flags |= libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
     }
     // SAFETY: all-zero is a valid `clone_args`: every field is a number.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = flags;
+    args.flags = u64::from(flags.unsigned_abs());
     args.pidfd = (&raw mut pidfd).addr() as u64;
     args.child_tid = tid;
     args.exit_signal = u64::from(libc::SIGCHLD.unsigned_abs());
     // SAFETY: without CLONE_VM and with no stack this is a fork: the child goes on here on a copy
     // of the caller's memory. The caller has one thread, so no lock is held by another; the thread
     // number that the C library keeps is renewed through the address it registered itself.
-    let result =
+    let mut result =
         unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    // Filters that cannot look into the arguments of the new call refuse it whole.
+    if result < 0 && matches!(last_errno(), Errno::NOSYS | Errno::PERM) {
+        result = older_clone(flags | libc::SIGCHLD, &raw mut pidfd, tid);
+    }
     match u32::try_from(result) {
         Err(_) => Err(last_errno()),
         Ok(0) => Ok(Side::Child),
         // SAFETY: the kernel made this descriptor for the caller, who alone knows it.
         Ok(pid) => Ok(Side::Parent { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
+    }
+}
+
+/// The same by `clone`, which returns the descriptor where a thread's parent would find its number.
+fn older_clone(flags: libc::c_int, pidfd: *mut libc::c_int, tid: u64) -> libc::c_long {
+    const NO_STACK: usize = 0;
+    const NO_TLS: usize = 0;
+    // The last two come in the architecture's own order.
+    let (fourth, fifth) =
+        if cfg!(target_arch = "x86_64") { (tid as usize, NO_TLS) } else { (NO_TLS, tid as usize) };
+    // SAFETY: as for `clone3` above: a fork, with the same flags and the same addresses.
+    unsafe {
+        libc::syscall(libc::SYS_clone, libc::c_long::from(flags), NO_STACK, pidfd, fourth, fifth)
     }
 }
 

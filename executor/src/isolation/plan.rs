@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::etc;
+use super::mounts::Below;
 use super::step::{Step, StepError};
-use crate::contract::{Mode, SetupConfig};
+use crate::contract::{Part, SetupConfig};
 
 /// Directories that live as long as the sandbox's record does, and their modes.
 pub(crate) const PERSISTENT: [(&str, u32); 7] = [
@@ -82,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) expose: Vec<PathBuf>,
     /// Whether directories of `/usr` are made in its upper layer from the start.
     pub(crate) premade: bool,
+    /// Whether layers are written to by way of overlays.
+    pub(crate) overlay: bool,
     /// Whether there is a root at all: without isolation there are only directories.
     pub(crate) root: bool,
 }
@@ -97,8 +100,14 @@ impl Plan {
             image: false,
             expose: Vec::new(),
             premade: false,
+            overlay: false,
             root: false,
         }
+    }
+
+    /// What is mounted below a directory that is shown. An overlay shows none of it.
+    pub(crate) fn below(&self) -> Below {
+        if self.overlay { Below::Left } else { Below::Taken }
     }
 
     /// Decides by the configuration and what the lower tree holds.
@@ -110,7 +119,8 @@ impl Plan {
             etc: None,
             image: config.image.is_some(),
             expose: config.expose.clone(),
-            premade: config.mode == Mode::User,
+            premade: config.mode.is_user(),
+            overlay: !config.without.contains(&Part::Overlay),
             root: true,
         };
         let tree = config.image.as_deref().unwrap_or(Path::new("/"));
@@ -124,9 +134,14 @@ impl Plan {
             }
             let path = tree.join(&name);
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let own = PERSISTENT.iter().any(|(own, _)| *own == name);
             if metadata.is_dir() {
+                // Without overlays a layer can't be written to, and these must be.
+                if own && !plan.overlay {
+                    continue;
+                }
                 plan.layers.push(Layer::new(name, path));
-            } else if metadata.is_symlink() && !PERSISTENT.iter().any(|(own, _)| *own == name) {
+            } else if metadata.is_symlink() && !own {
                 let target = fs::read_link(&path).step(format!("read {}", path.display()))?;
                 plan.links.push((name, target));
             }
@@ -189,12 +204,13 @@ fn plain(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::AgentConfig;
+    use crate::contract::{AgentConfig, Mode};
 
     fn config(image: &Path) -> SetupConfig {
         SetupConfig {
             sandbox_id: "s".into(),
             mode: Mode::Root,
+            without: std::collections::BTreeSet::new(),
             data_dir: PathBuf::from("/nonexistent"),
             image: Some(image.to_owned()),
             expose: Vec::new(),

@@ -2,18 +2,21 @@
 //!
 //! Files there that would tell of the host's kernel or memory are masked, and the trees that set
 //! something are read-only. `/proc` must be mounted while the host's is still in the namespace:
-//! the kernel allows a new one only beside one that is whole.
+//! the kernel allows a new one only beside one that is whole. Where it does not, a few harmless
+//! files of the host's stand in.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
 use super::dev::device;
 use super::layers::INERT;
 use super::mounts::{attach, clone_tree, new_filesystem, set_attributes};
+use super::rootfs::Kind;
 use super::step::{Step, StepError};
+use crate::contract::Part;
 
 /// Parts of `/proc` that set something on the host, for who owns the file.
 const READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
@@ -48,14 +51,35 @@ const MASKED_SYS: [&str; 6] = [
 
 const ATTRIBUTES: MountAttrFlags = INERT.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
-/// Mounts `/proc` and `/sys` below `root`. `own` says that the sandbox has a user namespace.
-pub(crate) fn mount(root: BorrowedFd<'_>, own: bool) -> Result<(), StepError> {
+/// Of the host's `/proc`, what tells of the machine only: programs size themselves by it.
+const OF_THE_MACHINE: [&str; 8] =
+    ["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version", "vmstat"];
+
+/// Mounts `/proc` and `/sys` below `root`.
+pub(crate) fn mount(root: BorrowedFd<'_>, kind: Kind) -> Result<(), StepError> {
+    if kind.proc {
+        own_proc(root, kind.userns).map_err(|error| error.of(Part::Proc))?;
+    } else {
+        stand_in(root)?;
+        if kind.userns {
+            // Through the host's, which still is at its place: the setting is that of the user
+            // namespace of who opens it. Where that is read-only, the filter of calls must do.
+            let _ = forbid_user_namespaces(CWD, "/proc/sys/user/max_user_namespaces");
+        }
+    }
+    if kind.sys {
+        let read_only = ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        let sys = filesystem("sysfs", root, read_only).map_err(|error| error.of(Part::Sys))?;
+        mask_all(&sys, "/sys", &MASKED_SYS)?;
+    }
+    Ok(())
+}
+
+fn own_proc(root: BorrowedFd<'_>, own: bool) -> Result<(), StepError> {
     let proc = filesystem("proc", root, ATTRIBUTES)?;
     if own {
-        forbid_user_namespaces(proc.as_fd())?;
-    }
-    let sys = filesystem("sysfs", root, ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
-    if own {
+        forbid_user_namespaces(proc.as_fd(), "sys/user/max_user_namespaces")
+            .step("forbid user namespaces")?;
         for name in READ_ONLY {
             read_only(&proc, name).step(format!("make /proc/{name} read-only"))?;
         }
@@ -66,12 +90,37 @@ pub(crate) fn mount(root: BorrowedFd<'_>, own: bool) -> Result<(), StepError> {
             read_only(&proc, &name).step(format!("make /proc/{name} read-only"))?;
         }
     }
-    for (tree, at, names) in [(&proc, "/proc", &MASKED_PROC[..]), (&sys, "/sys", &MASKED_SYS[..])] {
-        for name in names {
-            mask(tree, name).step(format!("mask {at}/{name}"))?;
-        }
+    mask_all(&proc, "/proc", &MASKED_PROC)
+}
+
+fn mask_all(tree: &OwnedFd, at: &str, names: &[&str]) -> Result<(), StepError> {
+    for name in names {
+        mask(tree, name).step(format!("mask {at}/{name}"))?;
     }
     Ok(())
+}
+
+/// In place of `/proc`: a few files of the host's. The host's processes stay out of sight, and so do
+/// the sandbox's own.
+fn stand_in(root: BorrowedFd<'_>) -> Result<(), StepError> {
+    let step = "mount tmpfs /proc";
+    let settings = [("source", Some("proc")), ("mode", Some("555")), ("size", Some("64k"))];
+    let made = new_filesystem("tmpfs", &settings, ATTRIBUTES).step(step)?;
+    attach(&made, root, "proc").step(step)?;
+    for name in OF_THE_MACHINE {
+        let step = || format!("mount /proc/{name}");
+        let tree = match clone_tree(CWD, format!("/proc/{name}")) {
+            Ok(tree) => tree,
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err(errno).step(step()),
+        };
+        let read_only = ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        set_attributes(tree.as_fd(), read_only, None).step(step())?;
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+        openat(&made, name, flags, Mode::from_raw_mode(0o444)).step(step())?;
+        attach(&tree, made.as_fd(), name).step(step())?;
+    }
+    set_attributes(made.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, None).step(step)
 }
 
 fn filesystem(
@@ -132,14 +181,7 @@ fn mask(tree: &OwnedFd, name: &str) -> Result<(), Errno> {
 
 /// No user namespace can be made below the sandbox's own: the filter of calls says so too, and
 /// this holds even where a call slips past it.
-fn forbid_user_namespaces(proc: BorrowedFd<'_>) -> Result<(), StepError> {
-    let step = "forbid user namespaces";
-    let file = openat(
-        proc,
-        "sys/user/max_user_namespaces",
-        OFlags::WRONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .step(step)?;
-    rustix::io::write(&file, b"0").step(step).map(drop)
+fn forbid_user_namespaces(directory: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+    let file = openat(directory, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, b"0").map(drop)
 }

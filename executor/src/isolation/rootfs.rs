@@ -20,11 +20,12 @@ use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{fchdir, pivot_root};
 
 use super::layers::{INERT, Trees};
-use super::mounts::{attach, clone_tree, new_filesystem};
+use super::mounts::{Below, attach, clone_tree, clone_tree_with, new_filesystem};
 use super::overlay::Overlay;
 use super::plan::Plan;
 use super::step::{Step, StepError};
 use super::{dev, etc, expose, overlay, proc};
+use crate::contract::Part;
 
 /// Where the parts wait that overlays are made of, in a tmpfs that is left behind with the host.
 const STAGE: &str = ".stage";
@@ -40,6 +41,12 @@ pub(crate) struct Kind {
     pub(crate) userns: bool,
     /// Ids other than 0 exist inside.
     pub(crate) ids: bool,
+    /// Overlays can be mounted.
+    pub(crate) overlay: bool,
+    /// A `/proc` of the sandbox's own can be mounted.
+    pub(crate) proc: bool,
+    /// Likewise `/sys`.
+    pub(crate) sys: bool,
 }
 
 /// Builds the root in the calling process's own mount namespace and enters it.
@@ -70,10 +77,10 @@ pub(crate) fn build(
         let tree = clone_tree(outside, format!("{STAGED_FILES}/{name}")).step(step())?;
         place(root, name, &tree).step(step())?;
     }
-    etc_overlay(root, plan, kind)?;
+    etc_layer(outside, root, plan, kind)?;
     for (index, layer) in plan.layers.iter().enumerate() {
         let lower = format!("{STAGE}/{index}");
-        layer_overlay(root, &lower, layer, kind)?;
+        put_layer(outside, root, &lower, layer, kind)?;
     }
     let settings = [("source", Some("run")), ("mode", Some("755")), ("size", Some("64m"))];
     let run = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /run")?;
@@ -83,7 +90,7 @@ pub(crate) fn build(
         seat(root, name).step(format!("make /{name}"))?;
     }
     dev::mount(root, kind.ids)?;
-    proc::mount(root, kind.userns)?;
+    proc::mount(root, kind)?;
     unmount(STAGE, UnmountFlags::DETACH).step("unmount the staging place")?;
 
     // Twice: the place to build at covers the host's root, and a pivot past both would leave the
@@ -130,49 +137,61 @@ fn stage(
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-fn etc_overlay(root: BorrowedFd<'_>, plan: &Plan, kind: Kind) -> Result<(), StepError> {
-    let step = "mount overlay /etc";
-    let lower = if plan.image && plan.etc.is_some() {
-        format!("{STAGE}/etc:{STAGE}/image-etc")
-    } else {
-        format!("{STAGE}/etc")
+/// Without overlays, the host's choice of `/etc` is a copy in memory that may be changed, and an
+/// image's is shown as it is.
+fn etc_layer(
+    outside: BorrowedFd<'_>,
+    root: BorrowedFd<'_>,
+    plan: &Plan,
+    kind: Kind,
+) -> Result<(), StepError> {
+    let image = plan.image && plan.etc.is_some();
+    let lower = match (kind.overlay, image) {
+        (true, true) => format!("{STAGE}/etc:{STAGE}/image-etc"),
+        (false, true) => format!("{STAGE}/image-etc"),
+        (_, false) => format!("{STAGE}/etc"),
     };
-    let made = overlay::new(&Overlay {
-        lower: &lower,
-        files: STAGED_FILES,
-        key: "etc",
-        durable: false,
-        userns: kind.userns,
-    })
-    .step(step)?;
+    let (made, step) = layer(outside, &lower, "etc", false, kind, "etc")?;
     place(root, "etc", &made).step(step)
 }
 
-fn layer_overlay(
+fn put_layer(
+    outside: BorrowedFd<'_>,
     root: BorrowedFd<'_>,
     lower: &str,
-    layer: &super::plan::Layer,
+    from: &super::plan::Layer,
     kind: Kind,
 ) -> Result<(), StepError> {
-    let step = || format!("mount overlay /{}", layer.at);
-    let nested = layer.at.contains('/');
+    let nested = from.at.contains('/');
     // Inside an overlay an earlier life of the sandbox may have removed the place or put a link
     // there: then it stays as the sandbox left it.
-    let place = if nested { open_beneath(root, &layer.at) } else { seat(root, &layer.at) };
+    let place = if nested { open_beneath(root, &from.at) } else { seat(root, &from.at) };
     let place = match place {
         Ok(place) => place,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if nested => return Ok(()),
-        Err(errno) => return Err(errno).step(step()),
+        Err(errno) => return Err(errno).step(format!("open /{}", from.at)),
     };
-    let made = overlay::new(&Overlay {
-        lower,
-        files: STAGED_FILES,
-        key: &layer.key,
-        durable: layer.durable(),
-        userns: kind.userns,
-    })
-    .step(step())?;
-    attach(&made, place.as_fd(), "").step(step())
+    let (made, step) = layer(outside, lower, &from.key, from.durable(), kind, &from.at)?;
+    attach(&made, place.as_fd(), "").step(step)
+}
+
+/// Makes what is shown at `at`: an overlay on `lower`, or `lower` itself. With the name of the step.
+fn layer(
+    outside: BorrowedFd<'_>,
+    lower: &str,
+    key: &str,
+    durable: bool,
+    kind: Kind,
+    at: &str,
+) -> Result<(OwnedFd, String), StepError> {
+    if !kind.overlay {
+        let step = format!("mount /{at}");
+        return Ok((clone_tree_with(outside, lower, Below::Taken).step(&*step)?, step));
+    }
+    let step = format!("mount overlay /{at}");
+    let settings = Overlay { lower, files: STAGED_FILES, key, durable, userns: kind.userns };
+    let made = overlay::new(&settings).step(&*step).map_err(|error| error.of(Part::Overlay))?;
+    Ok((made, step))
 }
 
 /// Opens a directory without following a link and without leaving `root`.

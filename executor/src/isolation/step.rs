@@ -7,16 +7,25 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::contract::Part;
+
 /// A step of the set-up that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepError {
     pub(crate) step: String,
     pub(crate) message: String,
+    /// The part that could not be made, where a sandbox can go without it.
+    pub(crate) part: Option<Part>,
 }
 
 impl StepError {
     pub(crate) fn new(step: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { step: step.into(), message: message.into() }
+        Self { step: step.into(), message: message.into(), part: None }
+    }
+
+    /// Names the part that failed.
+    pub(crate) fn of(self, part: Part) -> Self {
+        Self { part: Some(part), ..self }
     }
 }
 
@@ -35,7 +44,7 @@ impl<T> Step<T> for Result<T, Errno> {
                 Some(advice) => format!("{words}: {advice}"),
                 None => words,
             };
-            StepError { step, message }
+            StepError::new(step, message)
         })
     }
 }
@@ -54,17 +63,28 @@ impl<T> Step<T> for io::Result<T> {
 
 /// What to do about a failure whose cause is known.
 fn advice(step: &str, errno: Errno) -> Option<&'static str> {
+    const FILTERED: &str = "a filter of system calls forbids it: run the container with a seccomp profile that allows \
+         it, such as Docker's --security-opt seccomp=unconfined";
     let word = step.split(' ').next().unwrap_or_default();
     match (word, errno) {
         ("clone", Errno::PERM) => Some(
-            "namespaces need root, or unprivileged user namespaces (kernel.unprivileged_userns_clone, \
-             kernel.apparmor_restrict_unprivileged_userns)",
+            "namespaces need root, or user namespaces for everyone: look at kernel.unprivileged_userns_clone and \
+             kernel.apparmor_restrict_unprivileged_userns, and at the container's seccomp profile",
         ),
-        ("clone", Errno::NOSPC) => Some("user.max_user_namespaces is used up or 0"),
+        ("clone", Errno::NOSPC) => {
+            Some("user.max_user_namespaces is used up or 0: raise it with sysctl")
+        }
+        ("clone", Errno::USERS) => Some("user namespaces are nested too deeply here"),
         ("clone" | "unshare", Errno::INVAL) => {
             Some("this kernel was built without one of the namespaces")
         }
-        ("unshare", Errno::PERM) => Some("the namespaces need CAP_SYS_ADMIN"),
+        ("unshare", Errno::PERM) => Some(
+            "the namespaces need CAP_SYS_ADMIN (in a container: --cap-add SYS_ADMIN), or a seccomp profile that allows \
+             unshare",
+        ),
+        ("bind", Errno::INVAL) => Some(
+            "something is mounted below it, as in a container, and an ordinary user can't look under that",
+        ),
         ("id-map", Errno::INVAL) => Some(
             "the file system it is on can't be id-mapped (an overlay, as in a container, or a kernel before 5.12)",
         ),
@@ -72,15 +92,21 @@ fn advice(step: &str, errno: Errno) -> Option<&'static str> {
             Some("id-mapping needs CAP_SYS_ADMIN outside of any user namespace")
         }
         ("write", Errno::PERM) => Some("the range of ids is not this user's to map"),
-        ("mount", Errno::PERM) if step.starts_with("mount proc") => {
-            Some("the /proc here has parts masked, as in a container that is not privileged")
-        }
+        ("mount", Errno::PERM) if step.starts_with("mount proc") => Some(
+            "the /proc here has parts masked: run the container with /proc whole, such as Docker's --security-opt \
+             systempaths=unconfined",
+        ),
         ("mount", Errno::NODEV) => Some("this kernel has no such file system"),
-        ("mount", Errno::NOSYS) => Some("the mount API of Linux 5.2 and later is needed"),
         ("mount", Errno::INVAL) if step.starts_with("mount overlay") => Some(
-            "the data directory's file system must be able to hold overlay's upper layer (not an overlay, not NFS)",
+            "the data directory's file system must be able to hold overlay's upper layer (not an overlay, not NFS): \
+             choose another with --data-dir",
         ),
         ("pivot_root", Errno::INVAL) => Some("the root file system is an initramfs"),
+        // What a filter answers to calls that every supported kernel has and that need no right
+        // which an earlier step did not need.
+        (_, Errno::NOSYS) | ("bind" | "mount" | "pivot_root" | "set" | "attach", Errno::PERM) => {
+            Some(FILTERED)
+        }
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Starting a sandbox as the gateway does, running commands in it, and leaving nothing behind.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -13,7 +14,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Gid, Uid};
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::thread::{
+    UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
+};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use vtrix_executor::contract::{AgentConfig, Mode, Report, SetupConfig};
@@ -26,7 +32,11 @@ const ORDINARY: u32 = 65_534;
 
 /// The modes with isolation that whoever runs the tests has.
 pub(crate) fn modes() -> &'static [Mode] {
-    if is_root() { &[Mode::RootUserns, Mode::Root, Mode::User] } else { &[Mode::User] }
+    if is_root() {
+        &[Mode::RootUserns, Mode::Root, Mode::UserRange, Mode::User]
+    } else {
+        &[Mode::User]
+    }
 }
 
 /// The mode that a gateway would choose.
@@ -46,7 +56,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     pub(crate) fn new(mode: Mode) -> Self {
         let path = tempfile::Builder::new().prefix("vtrix-isolation-").tempdir().unwrap().keep();
-        if mode == Mode::User && is_root() {
+        if mode.is_user() && is_root() {
             std::os::unix::fs::chown(&path, Some(ORDINARY), Some(ORDINARY)).unwrap();
         }
         Self { path }
@@ -84,6 +94,7 @@ pub(crate) fn config(mode: Mode, data: &DataDir) -> SetupConfig {
     SetupConfig {
         sandbox_id: "test".into(),
         mode,
+        without: std::collections::BTreeSet::new(),
         data_dir: data.path().to_owned(),
         image: None,
         expose: Vec::new(),
@@ -129,14 +140,38 @@ pub(crate) fn spawn(config: &SetupConfig) -> Starting {
         .stdin(Stdio::from(OwnedFd::from(listener)))
         .stdout(Stdio::from(OwnedFd::from(theirs)))
         .stderr(Stdio::null());
-    if config.mode == Mode::User && is_root() {
-        command.uid(ORDINARY).gid(ORDINARY);
+    if config.mode.is_user() && is_root() {
+        become_ordinary(&mut command, config.mode, scratch.path());
     }
     let outer = command.spawn().unwrap();
     // The command holds the other end of the report; without it the end of file can be seen.
     drop(command);
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
     Starting { outer, report: BufReader::new(ours), socket, scratch }
+}
+
+/// Makes the command an ordinary user's. In a mount namespace of its own, and so for nobody else,
+/// that user is lent ids, or none.
+fn become_ordinary(command: &mut Command, mode: Mode, scratch: &Path) {
+    let lent = scratch.join("lent");
+    let line = format!("{ORDINARY}:1610612736:65536\n");
+    fs::write(&lent, if mode == Mode::UserRange { &line } else { "" }).unwrap();
+    let lent = CString::new(lent.into_os_string().into_encoded_bytes()).unwrap();
+    let (uid, gid) = (Uid::from_raw(ORDINARY), Gid::from_raw(ORDINARY));
+    // SAFETY: between fork and exec only system calls are made, on memory made before.
+    unsafe {
+        command.pre_exec(move || {
+            unshare_unsafe(UnshareFlags::NEWNS)?;
+            mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+            for file in [c"/etc/subuid", c"/etc/subgid"] {
+                mount_bind(&*lent, file)?;
+            }
+            set_thread_groups(&[])?;
+            set_thread_res_gid(gid, gid, gid)?;
+            set_thread_res_uid(uid, uid, uid)?;
+            Ok(())
+        });
+    }
 }
 
 impl Starting {
@@ -156,7 +191,7 @@ impl Starting {
                     scratch: self.scratch,
                 })
             }
-            Ok(Report::Failed { step, message }) => {
+            Ok(Report::Failed { step, message, .. }) => {
                 // It says so last, and exits.
                 assert!(!self.outer.wait().unwrap().success());
                 assert_eq!(self.report.read(&mut [0]).unwrap(), 0, "someone holds the report");

@@ -23,7 +23,7 @@ const BATCH: usize = 1024;
 
 /// Removes `name` in the directory at `parent`, whatever it is. Nothing there is success. Blocks
 /// on the disk.
-pub(crate) fn remove_tree(parent: &Path, name: &str) -> io::Result<()> {
+pub fn remove_tree(parent: &Path, name: &str) -> io::Result<()> {
     let parent = rustix::fs::open(parent, OPEN, Mode::empty())?;
     let name = CString::new(name).map_err(|_| io::ErrorKind::InvalidInput)?;
     if remove_leaf(&parent, &name, None)? {
@@ -135,7 +135,7 @@ fn open_dir(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
 }
 
 /// Names in the directory at `path`; none if it is missing.
-pub(super) fn names(path: &Path) -> io::Result<Vec<String>> {
+pub fn names(path: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
