@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         (Some("agent"), Some(json)) => with(json, vtrix_executor::agent::serve_here),
         #[cfg(target_os = "linux")]
-        (Some("purge"), Some(json)) => with(json, vtrix_executor::purge::main),
+        (Some("purge"), Some(json)) => with(json, |config| vtrix_executor::purge::main(&config)),
         (Some("version"), None) => {
             println!("{}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

@@ -21,7 +21,7 @@ use crate::setup::report;
 
 /// Removes the files and reports on descriptor 1. Nothing there is success.
 #[must_use]
-pub fn main(config: PurgeConfig) -> ExitCode {
+pub fn main(config: &PurgeConfig) -> ExitCode {
     match purge(&config.data_dir) {
         Ok(Some(pid)) => {
             report(&Report::Ready { pid });

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use vtrix_executor::contract::Mode;
+use vtrix_executor::contract::{Mode, Part};
 
 use crate::config::{Backend, Config};
 use crate::error::GatewayError;
@@ -287,6 +287,11 @@ impl Gateway {
     /// How sandboxes are kept apart from the host.
     pub fn mode(&self) -> Mode {
         self.facts.mode
+    }
+
+    /// What sandboxes go without, because this machine refuses it. None of it holds them in.
+    pub fn without(&self) -> Vec<Part> {
+        self.facts.without.iter().map(|(part, _)| *part).collect()
     }
 
     /// Where records and sandboxes are kept.

@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::backend;
 use crate::config::{Backend, Config};
+use crate::doctor;
 use crate::error::GatewayError;
 use crate::hash_token;
 use crate::secret::Secret;
@@ -37,6 +38,18 @@ enum Command {
     Serve(Box<Serve>),
     /// Read a token from standard input and print the hash that a file of tokens keeps in its place
     HashToken,
+    /// Say what isolation, limits and networks this machine allows, why not, and what to do; fails if no sandbox can be made
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+struct Doctor {
+    /// Where a gateway would keep records and sandboxes [default: as of serve]
+    #[arg(long, env = "VTRIX_GATEWAY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// For programs: one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -196,33 +209,58 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let serve = match cli.command {
-        Command::Serve(serve) => serve,
+    let outcome = match cli.command {
+        Command::Serve(serve) => {
+            raise_descriptor_limit();
+            block_on(async { run(serve.config()).await.map(|()| true) })
+        }
+        Command::Doctor(doctor) => block_on(examine(doctor)),
         Command::HashToken => {
-            let outcome =
-                hash_token::run(std::io::stdin().lock(), std::io::stdout(), std::io::stderr());
-            return match outcome {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(problem) => {
-                    eprintln!("vtrix-gateway: {problem}");
-                    ExitCode::FAILURE
-                }
-            };
+            hash_token::run(std::io::stdin().lock(), std::io::stdout(), std::io::stderr())
+                .map(|()| true)
+                .map_err(|problem| problem.to_string())
         }
     };
-    raise_descriptor_limit();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| GatewayError::Io { what: "starting a runtime", source })
-        .and_then(|runtime| runtime.block_on(run(serve.config())));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("vtrix-gateway: {error}");
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("vtrix-gateway: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs `work` on a runtime of its own.
+fn block_on(work: impl Future<Output = Result<bool, GatewayError>>) -> Result<bool, String> {
+    if let Err(error) = std::thread::Builder::new().spawn(|| ()) {
+        // The runtime would panic. The C library takes only "no such call" for an answer that lets
+        // it use the older one.
+        return Err(format!(
+            "no thread can be made: {error}: update the container's runtime, or give it a seccomp \
+             profile that allows clone3 or answers ENOSYS to it"
+        ));
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| GatewayError::Io { what: "starting a runtime", source })
+        .and_then(|runtime| runtime.block_on(work))
+        .map_err(|error| error.to_string())
+}
+
+/// Prints what there is to say. Whether a sandbox can be made.
+async fn examine(arguments: Doctor) -> Result<bool, GatewayError> {
+    let dir = std::path::absolute(arguments.data_dir.unwrap_or_else(default_data_dir))
+        .map_err(|source| GatewayError::Io { what: "finding the data directory", source })?;
+    let report = doctor::examine(&dir).await?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report).unwrap_or_default()
+    } else {
+        report.to_string()
+    };
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(report.usable)
 }
 
 async fn run(config: Config) -> Result<(), GatewayError> {
@@ -243,6 +281,12 @@ async fn run(config: Config) -> Result<(), GatewayError> {
     } else {
         format!("isolation: {} ({})", facts.mode, backend::explain(&facts.failed))
     }];
+    for (part, why) in &facts.without {
+        lines.push(format!("without {part}: {} ({why})", part.consequence()));
+    }
+    if let Some(why) = &facts.shared_ids {
+        lines.push(format!("user ids: not kept from other gateways of this host ({why})"));
+    }
     lines.push(format!("data directory: {}", facts.data_dir.display()));
     if let Some(tokens) = &facts.tokens {
         lines.push(format!("tokens: {tokens}"));

@@ -20,8 +20,9 @@ pub(crate) const DEFAULT_IMAGE: &str = "default";
 pub(crate) const DEFAULT_TTL: Duration = Duration::from_hours(12);
 /// A sandbox idles at well under a megabyte; this bounds directories and processes, not memory.
 pub(crate) const DEFAULT_MAX_SANDBOXES: usize = 256;
-/// Each sandbox has 65,536 user ids of its own from `ID_FIRST`; so many fit below 2^32.
-pub(crate) const MOST_SANDBOXES: usize = 32_767;
+/// Each sandbox has 65,536 user ids of its own, given out by the host in windows of 256; so many fit
+/// above what other things use and below 2^32.
+pub(crate) const MOST_SANDBOXES: usize = 32_512;
 /// Longest lifetime: ten years. Past it a number is a mistake, and arithmetic stays exact.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_hours(10 * 365 * 24);
 

@@ -29,7 +29,7 @@ pub enum GatewayError {
         pid: Option<u32>,
     },
     /// The data directory could not be used.
-    #[error("data directory {}: {source}", dir.display())]
+    #[error("data directory {}: {source}{}", dir.display(), elsewhere(source))]
     DataDir {
         /// The data directory.
         dir: PathBuf,
@@ -48,7 +48,7 @@ pub enum GatewayError {
     #[error("records: {0}")]
     Store(String),
     /// No way of keeping sandboxes apart works on this machine; the text says why, mode by mode.
-    #[error("no sandbox can be built here: {0}")]
+    #[error("no sandbox can be built here: {0}; `vtrix-gateway doctor` says what to do about it")]
     Isolation(String),
     /// This build, or this system, has no executor.
     #[error("{0}")]
@@ -64,6 +64,16 @@ pub enum GatewayError {
         /// The system's words.
         source: std::io::Error,
     },
+}
+
+/// What to do where nothing can be written.
+fn elsewhere(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+            " (name one that can be written to: --data-dir, or `data_dir` and TMPDIR of an embedded one)"
+        }
+        _ => "",
+    }
 }
 
 fn by(pid: Option<u32>) -> String {

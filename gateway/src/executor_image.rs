@@ -2,7 +2,9 @@
 //!
 //! The build script embeds the static binary, compressed. It is unpacked once per process into
 //! sealed memory and run from there, so nothing needs to lie beside the gateway and nobody can
-//! exchange it. Where the system forbids running memory, it goes to the data directory.
+//! exchange it. Where the system forbids running memory, each sandbox gets a file of its own without
+//! a name: a sandbox may find a way to write to the program that it runs on (its root may be the
+//! file's owner), and then that program must never be run again.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -23,11 +25,30 @@ const ABSENT: &str = env!("VTRIX_EXECUTOR_ABSENT");
 /// Its name in memory and on disk: by it the executors of earlier gateways are known.
 pub(crate) const FILE: &str = "vtrix-executor";
 
-/// A path at which this process, and a child before it executes, finds the executor.
+/// Where the executor is.
 #[derive(Debug)]
-pub(crate) struct ExecutorImage {
+pub(crate) enum ExecutorImage {
+    Memory(OwnedFd),
+    /// The directory for files.
+    Disk(PathBuf),
+}
+
+/// A path at which this process, and a child before it executes, finds the executor for as long as
+/// this lives.
+#[derive(Debug)]
+pub(crate) struct Program {
     path: PathBuf,
-    _memory: Option<OwnedFd>,
+    _file: Option<File>,
+}
+
+impl Program {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn of(file: &impl AsRawFd) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+    }
 }
 
 static SHARED: Mutex<Option<Arc<ExecutorImage>>> = Mutex::new(None);
@@ -47,24 +68,31 @@ impl ExecutorImage {
         }
         let failed = |source| GatewayError::Io { what: "unpacking the executor", source };
         match in_memory() {
-            Ok(image) => {
-                let image = Arc::new(image);
+            Ok(memory) => {
+                let image = Arc::new(Self::Memory(memory));
                 *shared = Some(Arc::clone(&image));
                 Ok(image)
             }
             Err(Errno::ACCESS | Errno::PERM | Errno::NOSYS) => {
-                Ok(Arc::new(on_disk(data_dir).map_err(failed)?))
+                Ok(Arc::new(Self::Disk(data_dir.to_owned())))
             }
             Err(error) => Err(failed(error.into())),
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// The program for one run. Blocks: on disk it is written.
+    pub(crate) fn program(&self) -> io::Result<Program> {
+        match self {
+            Self::Memory(memory) => Ok(Program { path: Program::of(memory), _file: None }),
+            Self::Disk(dir) => {
+                let file = on_disk(dir)?;
+                Ok(Program { path: Program::of(&file), _file: Some(file) })
+            }
+        }
     }
 }
 
-fn in_memory() -> Result<ExecutorImage, Errno> {
+fn in_memory() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let memory = match memfd_create(FILE, flags | MemfdFlags::EXEC) {
         // Before Linux 6.3 every memory file could be executed.
@@ -77,23 +105,25 @@ fn in_memory() -> Result<ExecutorImage, Errno> {
         &file,
         SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
     )?;
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    Ok(ExecutorImage { path, _memory: Some(file.into()) })
+    Ok(file.into())
 }
 
-fn on_disk(data_dir: &Path) -> io::Result<ExecutorImage> {
-    let path = data_dir.join(FILE);
-    let partial = data_dir.join(format!("{FILE}.partial"));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o500)
-        .open(&partial)?;
-    unpack(&mut file)?;
-    drop(file);
-    std::fs::rename(&partial, &path)?;
-    Ok(ExecutorImage { path, _memory: None })
+/// A new file, whose name is gone by the time it is returned.
+fn on_disk(dir: &Path) -> io::Result<File> {
+    let mut nonce = [0; 8];
+    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
+    let path = dir.join(format!("{FILE}.{:016x}", u64::from_ne_bytes(nonce)));
+    let made = || {
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path)?;
+        unpack(&mut file)?;
+        drop(file);
+        File::open(&path)
+    };
+    let file = made();
+    let removed = std::fs::remove_file(&path);
+    let file = file?;
+    removed.map(|()| file)
 }
 
 fn unpack(file: &mut File) -> io::Result<()> {

@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod control;
 mod data_dir;
+mod doctor;
 mod error;
 mod executor_image;
 mod expiry;
@@ -44,4 +45,4 @@ pub use error::GatewayError;
 #[doc(hidden)]
 pub use http::fuzzing;
 pub use tenant::TokenLimits;
-pub use vtrix_executor::contract::Mode;
+pub use vtrix_executor::contract::{Mode, Part};

@@ -14,10 +14,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use vtrix_executor::contract::Mode;
+use vtrix_executor::contract::{Mode, Part};
 
 use crate::auth::Guard;
-use crate::backend::{self, Detected, Settings};
+use crate::backend::{self, Detected, Ids, Settings};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::error::GatewayError;
@@ -53,8 +53,12 @@ pub(crate) struct Facts {
     /// The file of tokens and how many are in it, in words.
     pub(crate) tokens: Option<String>,
     pub(crate) mode: Mode,
+    /// What sandboxes go without here, and why.
+    pub(crate) without: Vec<(Part, String)>,
     /// Better modes, and why they do not work here.
     pub(crate) failed: Vec<(Mode, String)>,
+    /// Why other gateways might give their sandboxes the same user ids, if they might.
+    pub(crate) shared_ids: Option<String>,
     pub(crate) data_dir: PathBuf,
 }
 
@@ -108,8 +112,16 @@ impl Server {
         let listen = |source| GatewayError::Listen { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
+        let (dir, sandboxes) = (data_dir.path().to_owned(), config.max_sandboxes);
+        let ids = if rustix::process::geteuid().is_root() {
+            blocking(move || Ok(Ids::reserve(&dir, sandboxes))).await?
+        } else {
+            Ids::unused()
+        };
+        let ids = Arc::new(ids);
         let settings = Settings {
             data_dir: data_dir.path().to_owned(),
+            ids: Arc::clone(&ids),
             images: config.images.clone(),
             expose: config.expose.clone(),
             lifeline: config.embedded,
@@ -119,7 +131,7 @@ impl Server {
         let durable = !config.embedded;
         let opened = blocking(move || Store::open(&records, durable));
         let (detected, opened) = tokio::join!(backend::detect(config.backend, settings), opened);
-        let (backend, Detected { mode, failed }) = detected?;
+        let (backend, Detected { mode, without, failed }) = detected?;
         let (store, loaded) = opened?;
         let (token, token_is_new) = match &config.token {
             Some(token) => (token.expose().to_owned(), false),
@@ -150,7 +162,11 @@ impl Server {
             token_is_new,
             tokens: tokens.describe(),
             mode,
+            without,
             failed,
+            shared_ids: (mode == Mode::RootUserns)
+                .then(|| ids.unreserved().map(str::to_owned))
+                .flatten(),
             data_dir: data_dir.path().to_owned(),
         };
         Ok((facts, tokens, context, listener))

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::steps::{quiet, run};
 
 /// A program, what shows that it is there, and the Debian package that brings it.
-const PROGRAMS: [(&str, &[&str], &str); 8] = [
+const PROGRAMS: [(&str, &[&str], &str); 9] = [
     ("g++", &["--version"], "g++"),
     ("pkg-config", &["--version"], "pkg-config"),
     ("cmake", &["--version"], "cmake"),
@@ -14,6 +14,8 @@ const PROGRAMS: [(&str, &[&str], &str); 8] = [
     ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
     ("javac", &["-version"], "openjdk-17-jdk-headless"),
     ("mvn", &["-version"], "maven"),
+    // For an ordinary user's sandboxes with more than one id.
+    ("sh", &["-c", "command -v newuidmap newgidmap"], "uidmap"),
 ];
 
 /// Finds every program, and installs what is missing on a system that has `apt-get`.

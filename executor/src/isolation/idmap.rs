@@ -68,6 +68,12 @@ impl IdMap {
     }
 }
 
+/// Whether this process is in the machine's own user namespace, where every id is itself.
+pub(crate) fn is_initial() -> bool {
+    std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
+}
+
 /// Opens the user namespace of process `pid`.
 pub(crate) fn namespace_of(pid: u32) -> Result<OwnedFd, StepError> {
     File::open(format!("/proc/{pid}/ns/user")).map(OwnedFd::from).step("open the user namespace")

@@ -16,9 +16,9 @@ use super::layers::Trees;
 use super::plan::Plan;
 use super::rootfs::Kind;
 use super::step::{Step, StepError};
-use super::{caps, control, namespaces, network, rlimits, rootfs, seccomp, tree};
+use super::{caps, control, idmap, namespaces, network, rlimits, rootfs, seccomp, tree};
 use crate::agent::{self, AgentContext};
-use crate::contract::{Mode, Part, SetupConfig};
+use crate::contract::{Mode, SetupConfig};
 
 /// What the outer process leaves to the one inside.
 pub(crate) struct Inherited {
@@ -68,12 +68,12 @@ fn build(config: &SetupConfig, plan: &Plan, control: &OwnedFd) -> Result<bool, S
     let kind = Kind {
         userns: config.mode != Mode::Root,
         ids: config.mode != Mode::User,
-        overlay: !config.without.contains(&Part::Overlay),
-        proc: !config.without.contains(&Part::Proc),
-        sys: !config.without.contains(&Part::Sys),
+        user_attributes: config.mode != Mode::Root || !idmap::is_initial(),
+        without: &config.without,
     };
-    if kind.ids {
-        // An ordinary user's map holds no group to drop to; its groups show as nobody's.
+    // An ordinary user's map holds no group to drop to; its groups show as nobody's. Who has none
+    // need not have the right to drop them.
+    if kind.ids && !rustix::process::getgroups().step("read the groups")?.is_empty() {
         set_thread_groups(&[]).step("drop the groups")?;
     }
     let (user, group) = (rustix::fs::Uid::ROOT, rustix::fs::Gid::ROOT);

@@ -239,7 +239,7 @@ impl Trees {
     ) -> Result<Self, StepError> {
         let own = clone_tree(files, "").step("bind the sandbox's files")?;
         set_attributes(own.as_fd(), INERT, None).step("bind the sandbox's files")?;
-        let below = plan.below();
+        let below = plan.below;
         let lower = |path: &Path| {
             let tree = clone_host_tree(path, below).step(format!("bind {}", path.display()))?;
             let read_only = INERT | MountAttrFlags::MOUNT_ATTR_RDONLY;

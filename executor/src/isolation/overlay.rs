@@ -22,13 +22,13 @@ pub(crate) struct Overlay<'a> {
     pub(crate) key: &'a str,
     /// Whether what is synced must be on the disk.
     pub(crate) durable: bool,
-    /// Whether the caller is in a user namespace of its own.
-    pub(crate) userns: bool,
+    /// Whether the caller is in a user namespace, its own or one around this all.
+    pub(crate) user_attributes: bool,
 }
 
 /// Makes an overlay that is mounted nowhere yet.
 pub(crate) fn new(overlay: &Overlay<'_>) -> Result<OwnedFd, Errno> {
-    let Overlay { lower, files, key, durable, userns } = *overlay;
+    let Overlay { lower, files, key, durable, user_attributes } = *overlay;
     let upper = format!("{files}/upper/{key}");
     let work = format!("{files}/work/{key}");
     let mut settings = vec![
@@ -42,7 +42,7 @@ pub(crate) fn new(overlay: &Overlay<'_>) -> Result<OwnedFd, Errno> {
     if !durable {
         settings.push(("volatile", None));
     }
-    if userns {
+    if user_attributes {
         settings.push(("userxattr", None));
     } else {
         // A lower tree must not be able to point elsewhere by its attributes.

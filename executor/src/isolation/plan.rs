@@ -83,8 +83,8 @@ pub(crate) struct Plan {
     pub(crate) expose: Vec<PathBuf>,
     /// Whether directories of `/usr` are made in its upper layer from the start.
     pub(crate) premade: bool,
-    /// Whether layers are written to by way of overlays.
-    pub(crate) overlay: bool,
+    /// What is mounted below a directory that is shown. An overlay shows none of it.
+    pub(crate) below: Below,
     /// Whether there is a root at all: without isolation there are only directories.
     pub(crate) root: bool,
 }
@@ -100,18 +100,14 @@ impl Plan {
             image: false,
             expose: Vec::new(),
             premade: false,
-            overlay: false,
+            below: Below::Left,
             root: false,
         }
     }
 
-    /// What is mounted below a directory that is shown. An overlay shows none of it.
-    pub(crate) fn below(&self) -> Below {
-        if self.overlay { Below::Left } else { Below::Taken }
-    }
-
     /// Decides by the configuration and what the lower tree holds.
     pub(crate) fn new(config: &SetupConfig) -> Result<Self, StepError> {
+        let overlay = !config.without.contains(&Part::Overlay);
         let mut plan = Self {
             layers: Vec::new(),
             own: Vec::new(),
@@ -120,7 +116,7 @@ impl Plan {
             image: config.image.is_some(),
             expose: config.expose.clone(),
             premade: config.mode.is_user(),
-            overlay: !config.without.contains(&Part::Overlay),
+            below: if overlay { Below::Left } else { Below::Taken },
             root: true,
         };
         let tree = config.image.as_deref().unwrap_or(Path::new("/"));
@@ -137,7 +133,7 @@ impl Plan {
             let own = PERSISTENT.iter().any(|(own, _)| *own == name);
             if metadata.is_dir() {
                 // Without overlays a layer can't be written to, and these must be.
-                if own && !plan.overlay {
+                if own && !overlay {
                     continue;
                 }
                 plan.layers.push(Layer::new(name, path));

@@ -56,8 +56,8 @@ const OF_THE_MACHINE: [&str; 8] =
     ["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version", "vmstat"];
 
 /// Mounts `/proc` and `/sys` below `root`.
-pub(crate) fn mount(root: BorrowedFd<'_>, kind: Kind) -> Result<(), StepError> {
-    if kind.proc {
+pub(crate) fn mount(root: BorrowedFd<'_>, kind: Kind<'_>) -> Result<(), StepError> {
+    if kind.has(Part::Proc) {
         own_proc(root, kind.userns).map_err(|error| error.of(Part::Proc))?;
     } else {
         stand_in(root)?;
@@ -67,7 +67,7 @@ pub(crate) fn mount(root: BorrowedFd<'_>, kind: Kind) -> Result<(), StepError> {
             let _ = forbid_user_namespaces(CWD, "/proc/sys/user/max_user_namespaces");
         }
     }
-    if kind.sys {
+    if kind.has(Part::Sys) {
         let read_only = ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
         let sys = filesystem("sysfs", root, read_only).map_err(|error| error.of(Part::Sys))?;
         mask_all(&sys, "/sys", &MASKED_SYS)?;

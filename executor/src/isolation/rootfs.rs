@@ -7,6 +7,7 @@
 //! An earlier life of the sandbox may have left anything at the top of that directory. So places
 //! are opened one name at a time, without following a link, and what is no directory makes way.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -36,24 +37,29 @@ pub(crate) const TOP: &str = "top";
 
 /// What differs between the modes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Kind {
+pub(crate) struct Kind<'a> {
     /// The sandbox has a user namespace of its own.
     pub(crate) userns: bool,
     /// Ids other than 0 exist inside.
     pub(crate) ids: bool,
-    /// Overlays can be mounted.
-    pub(crate) overlay: bool,
-    /// A `/proc` of the sandbox's own can be mounted.
-    pub(crate) proc: bool,
-    /// Likewise `/sys`.
-    pub(crate) sys: bool,
+    /// Overlay keeps its marks in attributes that need no right of the machine's root.
+    pub(crate) user_attributes: bool,
+    /// What the machine refuses.
+    pub(crate) without: &'a BTreeSet<Part>,
+}
+
+impl Kind<'_> {
+    /// Whether the sandbox is to have a part.
+    pub(crate) fn has(self, part: Part) -> bool {
+        !self.without.contains(&part)
+    }
 }
 
 /// Builds the root in the calling process's own mount namespace and enters it.
 pub(crate) fn build(
     plan: &Plan,
     trees: &Trees,
-    kind: Kind,
+    kind: Kind<'_>,
     hostname: &str,
 ) -> Result<(), StepError> {
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -143,10 +149,10 @@ fn etc_layer(
     outside: BorrowedFd<'_>,
     root: BorrowedFd<'_>,
     plan: &Plan,
-    kind: Kind,
+    kind: Kind<'_>,
 ) -> Result<(), StepError> {
     let image = plan.image && plan.etc.is_some();
-    let lower = match (kind.overlay, image) {
+    let lower = match (kind.has(Part::Overlay), image) {
         (true, true) => format!("{STAGE}/etc:{STAGE}/image-etc"),
         (false, true) => format!("{STAGE}/image-etc"),
         (_, false) => format!("{STAGE}/etc"),
@@ -160,7 +166,7 @@ fn put_layer(
     root: BorrowedFd<'_>,
     lower: &str,
     from: &super::plan::Layer,
-    kind: Kind,
+    kind: Kind<'_>,
 ) -> Result<(), StepError> {
     let nested = from.at.contains('/');
     // Inside an overlay an earlier life of the sandbox may have removed the place or put a link
@@ -181,15 +187,16 @@ fn layer(
     lower: &str,
     key: &str,
     durable: bool,
-    kind: Kind,
+    kind: Kind<'_>,
     at: &str,
 ) -> Result<(OwnedFd, String), StepError> {
-    if !kind.overlay {
+    if !kind.has(Part::Overlay) {
         let step = format!("mount /{at}");
         return Ok((clone_tree_with(outside, lower, Below::Taken).step(&*step)?, step));
     }
     let step = format!("mount overlay /{at}");
-    let settings = Overlay { lower, files: STAGED_FILES, key, durable, userns: kind.userns };
+    let settings =
+        Overlay { lower, files: STAGED_FILES, key, durable, user_attributes: kind.user_attributes };
     let made = overlay::new(&settings).step(&*step).map_err(|error| error.of(Part::Overlay))?;
     Ok((made, step))
 }

@@ -19,8 +19,8 @@ const PLACES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/run/wrappers/bin"]
 pub(crate) struct Subordinate {
     uids: Lent,
     gids: Lent,
-    newuidmap: String,
-    newgidmap: String,
+    /// `newuidmap` and `newgidmap`.
+    programs: [String; 2],
 }
 
 /// A range of ids.
@@ -33,8 +33,7 @@ struct Lent {
 impl Subordinate {
     /// Finds what user `uid` may map, and the programs that do it.
     pub(crate) fn find(uid: u32) -> Result<Self, StepError> {
-        let newuidmap = program("newuidmap")?;
-        let newgidmap = program("newgidmap")?;
+        let programs = [program("newuidmap")?, program("newgidmap")?];
         let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = name_of(uid, &accounts);
         let lent = |file: &str| {
@@ -49,14 +48,13 @@ impl Subordinate {
                 )
             })
         };
-        Ok(Self { uids: lent("/etc/subuid")?, gids: lent("/etc/subgid")?, newuidmap, newgidmap })
+        Ok(Self { uids: lent("/etc/subuid")?, gids: lent("/etc/subgid")?, programs })
     }
 
     /// Writes the maps of process `pid`: the first lines as given, then what is lent.
     pub(crate) fn write(&self, pid: u32, uids: [u32; 3], gids: [u32; 3]) -> Result<(), StepError> {
-        for (program, own, lent) in
-            [(&self.newuidmap, uids, self.uids), (&self.newgidmap, gids, self.gids)]
-        {
+        let maps = [(uids, self.uids), (gids, self.gids)];
+        for (program, (own, lent)) in self.programs.iter().zip(maps) {
             let step = || format!("run {program}");
             let after = own[0] + own[2];
             let numbers = [pid, own[0], own[1], own[2], after, lent.first, lent.count];

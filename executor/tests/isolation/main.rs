@@ -6,12 +6,17 @@
 #![cfg(feature = "agent")]
 #![cfg(target_os = "linux")]
 
+mod bombs;
 mod devices;
 mod end;
 mod escape;
 mod failures;
 mod files;
 mod image;
+mod links;
 mod namespaces;
+mod neighbours;
 mod probe;
+mod program;
 mod support;
+mod without;

@@ -7,7 +7,9 @@ use std::ffi::{c_int, c_long, c_uint};
 use std::fmt::Write as _;
 use std::ptr::null;
 
-use crate::support::{DataDir, config, modes, start};
+use vtrix_executor::contract::Mode;
+
+use crate::support::{DataDir, Sandbox, config, modes, start};
 
 const INSIDE: &str = "VTRIX_PROBE";
 const MARK: &str = "probe: ";
@@ -23,7 +25,13 @@ const EXPECTED: &[(&str, &[c_int])] = {
         ("unshare net", REFUSED),
         ("unshare pid", REFUSED),
         ("unshare time", REFUSED),
+        ("unshare uts", REFUSED),
+        ("unshare ipc", REFUSED),
+        ("unshare cgroup", REFUSED),
         ("clone user", REFUSED),
+        ("clone net", REFUSED),
+        ("clone pid", REFUSED),
+        ("clone cgroup", REFUSED),
         ("clone mount", REFUSED),
         ("clone3", ABSENT),
         ("setns", REFUSED),
@@ -35,6 +43,8 @@ const EXPECTED: &[(&str, &[c_int])] = {
         ("open_tree_attr", REFUSED),
         ("move_mount", REFUSED),
         ("fsopen", REFUSED),
+        ("fsconfig", REFUSED),
+        ("fsmount", REFUSED),
         ("fspick", REFUSED),
         ("mount_setattr", REFUSED),
         ("keyctl", REFUSED),
@@ -44,6 +54,8 @@ const EXPECTED: &[(&str, &[c_int])] = {
         ("perf_event_open", REFUSED),
         ("userfaultfd", REFUSED),
         ("io_uring_setup", ABSENT),
+        ("io_uring_enter", ABSENT),
+        ("io_uring_register", ABSENT),
         ("kexec_load", REFUSED),
         ("kexec_file_load", REFUSED),
         ("init_module", REFUSED),
@@ -56,18 +68,35 @@ const EXPECTED: &[(&str, &[c_int])] = {
         ("open_by_handle_at", REFUSED),
         ("clock_settime", REFUSED),
         ("sethostname", REFUSED),
+        ("setdomainname", REFUSED),
+        ("quotactl", REFUSED),
+        ("swapoff", REFUSED),
+        ("vhangup", REFUSED),
+        ("move_pages", REFUSED),
         ("ptrace 1", REFUSED),
+        ("ptrace seize 1", REFUSED),
         ("process_vm_readv 1", REFUSED),
+        ("process_vm_writev 1", REFUSED),
+        ("kcmp 1", REFUSED),
         ("pidfd_getfd 1", REFUSED),
         ("vsock", FAMILY),
         ("alg", FAMILY),
+        ("key", FAMILY),
+        ("rds", FAMILY),
+        ("tipc", FAMILY),
+        ("can", FAMILY),
+        ("bluetooth", FAMILY),
+        ("xdp", FAMILY),
         ("packet", FAMILY),
         ("netlink audit", FAMILY),
         ("netlink netfilter", FAMILY),
         ("raw socket", REFUSED),
         ("mknod", REFUSED),
+        ("mknod of the machine's memory", REFUSED),
+        ("mknod of the kernel's log", REFUSED),
         ("whiteout", REFUSED),
         ("type into a terminal", REFUSED),
+        ("paste into a console", REFUSED),
         ("x32", ABSENT),
         ("newer than the filter", ABSENT),
         ("raise a capability", REFUSED),
@@ -77,23 +106,29 @@ const EXPECTED: &[(&str, &[c_int])] = {
     ]
 };
 
+/// A sandbox that shows this program, and the command that runs it there, up to its arguments.
+pub(crate) fn with_probe(mode: Mode) -> (Sandbox, String, DataDir) {
+    let program = std::env::current_exe().unwrap();
+    let data = DataDir::new(mode);
+    let mut config = config(mode, &data);
+    let directory = data.path().join("bin");
+    std::fs::create_dir(&directory).unwrap();
+    // A link where it can be: the program is large.
+    let probe = directory.join("probe");
+    std::fs::hard_link(&program, &probe)
+        .or_else(|_| std::fs::copy(&program, &probe).map(drop))
+        .unwrap();
+    let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(data.path(), open).unwrap();
+    config.expose.push(directory);
+    (start(&config), format!("{INSIDE}=1 {}", probe.display()), data)
+}
+
 #[test]
 fn calls_that_lead_out_fail() {
-    let program = std::env::current_exe().unwrap();
     for &mode in modes() {
-        let data = DataDir::new(mode);
-        let mut config = config(mode, &data);
-        let directory = data.path().join("bin");
-        std::fs::create_dir(&directory).unwrap();
-        std::fs::copy(&program, directory.join("probe")).unwrap();
-        let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(data.path(), open).unwrap();
-        config.expose.push(directory.clone());
-        let sandbox = start(&config);
-        let output = sandbox.ok(&format!(
-            "{INSIDE}=1 {}/probe --exact probe::probe --nocapture",
-            directory.display()
-        ));
+        let (sandbox, program, _data) = with_probe(mode);
+        let output = sandbox.ok(&format!("{program} --exact probe::probe --nocapture"));
         let mut seen = 0;
         for line in output.lines().filter_map(|line| line.strip_prefix(MARK)) {
             let (name, errno) = line.rsplit_once(' ').unwrap();
@@ -119,6 +154,41 @@ fn probe() {
         writeln!(report, "{MARK}{name} {errno}").unwrap();
     }
     print!("{report}");
+}
+
+/// What the bomb limits itself to, and how often it forks at most.
+pub(crate) const LIMIT: u32 = 100;
+pub(crate) const FORKS: u32 = 300;
+
+/// Forks until it may not, says how often it could, and ends what it made.
+#[test]
+fn bomb() {
+    if std::env::var_os(INSIDE).is_none() {
+        return;
+    }
+    let limit = libc::rlimit { rlim_cur: LIMIT.into(), rlim_max: LIMIT.into() };
+    // SAFETY: reads one `rlimit`.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) }, 0);
+    let mut children = Vec::new();
+    while (children.len() as u32) < FORKS {
+        // SAFETY: the child makes one system call, which never returns.
+        match unsafe { libc::fork() } {
+            0 => loop {
+                // SAFETY: waits for a signal, which ends it.
+                unsafe { libc::pause() };
+            },
+            -1 => break,
+            child => children.push(child),
+        }
+    }
+    println!("\nforked {}", children.len());
+    for child in children {
+        // SAFETY: the number is of a child that nobody reaped yet.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+        }
+    }
 }
 
 /// Makes a call. 0 stands for success.
@@ -164,6 +234,9 @@ fn calls() -> Vec<(&'static str, c_int)> {
     let handle = [0_u8; 64];
     let nothing = null::<u8>().addr();
     let plain = |number: c_long| call(number, [0; 5]);
+    let device = |minor: usize| {
+        call(libc::SYS_mknodat, [here, node, libc::S_IFCHR as usize, 0x100 | minor, 0])
+    };
     let type_in = u8::default();
     vec![
         ("unshare user", unshare(libc::CLONE_NEWUSER)),
@@ -171,7 +244,13 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("unshare net", unshare(libc::CLONE_NEWNET)),
         ("unshare pid", unshare(libc::CLONE_NEWPID)),
         ("unshare time", unshare(0x80)),
+        ("unshare uts", unshare(libc::CLONE_NEWUTS)),
+        ("unshare ipc", unshare(libc::CLONE_NEWIPC)),
+        ("unshare cgroup", unshare(libc::CLONE_NEWCGROUP)),
         ("clone user", clone(libc::CLONE_NEWUSER)),
+        ("clone net", clone(libc::CLONE_NEWNET)),
+        ("clone pid", clone(libc::CLONE_NEWPID)),
+        ("clone cgroup", clone(libc::CLONE_NEWCGROUP)),
         ("clone mount", clone(libc::CLONE_NEWNS)),
         ("clone3", plain(libc::SYS_clone3)),
         ("setns", call(libc::SYS_setns, [namespace, 0, 0, 0, 0])),
@@ -183,6 +262,8 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("open_tree_attr", call(467, [here, tmp, 1, 0, 0])),
         ("move_mount", call(libc::SYS_move_mount, [here, tmp, here, tmp, 0])),
         ("fsopen", call(libc::SYS_fsopen, [tmpfs, 0, 0, 0, 0])),
+        ("fsconfig", call(libc::SYS_fsconfig, [0, 6, 0, 0, 0])),
+        ("fsmount", plain(libc::SYS_fsmount)),
         ("fspick", call(libc::SYS_fspick, [here, tmp, 0, 0, 0])),
         ("mount_setattr", call(libc::SYS_mount_setattr, [here, tmp, 0, nothing, 0])),
         ("keyctl", plain(libc::SYS_keyctl)),
@@ -192,6 +273,8 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("perf_event_open", plain(libc::SYS_perf_event_open)),
         ("userfaultfd", plain(libc::SYS_userfaultfd)),
         ("io_uring_setup", plain(libc::SYS_io_uring_setup)),
+        ("io_uring_enter", plain(libc::SYS_io_uring_enter)),
+        ("io_uring_register", plain(libc::SYS_io_uring_register)),
         ("kexec_load", plain(libc::SYS_kexec_load)),
         ("kexec_file_load", plain(libc::SYS_kexec_file_load)),
         ("init_module", plain(libc::SYS_init_module)),
@@ -208,20 +291,40 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ),
         ("clock_settime", call(libc::SYS_clock_settime, [0, (&raw const time).addr(), 0, 0, 0])),
         ("sethostname", call(libc::SYS_sethostname, [tmp, 1, 0, 0, 0])),
+        ("setdomainname", call(libc::SYS_setdomainname, [tmp, 1, 0, 0, 0])),
+        ("quotactl", plain(libc::SYS_quotactl)),
+        ("swapoff", plain(libc::SYS_swapoff)),
+        ("vhangup", plain(libc::SYS_vhangup)),
+        ("move_pages", plain(libc::SYS_move_pages)),
+        ("ptrace seize 1", call(libc::SYS_ptrace, [libc::PTRACE_SEIZE as usize, 1, 0, 0, 0])),
+        ("kcmp 1", call(libc::SYS_kcmp, [1, std::process::id() as usize, 0, 0, 0])),
         ("ptrace 1", call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, 1, 0, 0, 0])),
-        ("process_vm_readv 1", process_vm_readv()),
+        ("process_vm_readv 1", process_vm(libc::SYS_process_vm_readv)),
+        ("process_vm_writev 1", process_vm(libc::SYS_process_vm_writev)),
         ("pidfd_getfd 1", pidfd_getfd()),
         ("vsock", socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
         ("alg", socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
+        ("key", socket(libc::AF_KEY, libc::SOCK_RAW, 2)),
+        ("rds", socket(libc::AF_RDS, libc::SOCK_SEQPACKET, 0)),
+        ("tipc", socket(libc::AF_TIPC, libc::SOCK_RDM, 0)),
+        ("can", socket(libc::AF_CAN, libc::SOCK_RAW, 1)),
+        ("bluetooth", socket(libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)),
+        ("xdp", socket(libc::AF_XDP, libc::SOCK_RAW, 0)),
         ("packet", socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
         ("netlink audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)),
         ("netlink netfilter", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)),
         ("raw socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
         ("mknod", call(libc::SYS_mknodat, [here, node, libc::S_IFBLK as usize, 0xfe00, 0])),
+        ("mknod of the machine's memory", device(1)),
+        ("mknod of the kernel's log", device(11)),
         ("whiteout", call(libc::SYS_mknodat, [here, node, libc::S_IFCHR as usize, 0, 0])),
         (
             "type into a terminal",
             call(libc::SYS_ioctl, [0, libc::TIOCSTI as usize, (&raw const type_in).addr(), 0, 0]),
+        ),
+        (
+            "paste into a console",
+            call(libc::SYS_ioctl, [0, 0x541C, (&raw const type_in).addr(), 0, 0]),
         ),
         ("x32", call(0x4000_0000 | libc::SYS_getpid, [0; 5])),
         ("newer than the filter", plain(1000)),
@@ -244,12 +347,13 @@ fn calls() -> Vec<(&'static str, c_int)> {
     ]
 }
 
-fn process_vm_readv() -> c_int {
+/// Reads or writes a byte of process 1's memory.
+fn process_vm(number: c_long) -> c_int {
     let mut byte = 0_u8;
     let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(4096), iov_len: 1 };
-    // SAFETY: one byte of ours may be written; the remote address is another process's.
-    let result = unsafe { libc::process_vm_readv(1, &raw const local, 1, &raw const remote, 1, 0) };
+    // SAFETY: one byte of ours may be read or written; the remote address is another process's.
+    let result = unsafe { libc::syscall(number, 1, &raw const local, 1, &raw const remote, 1, 0) };
     if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
 }
 

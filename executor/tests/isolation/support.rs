@@ -9,12 +9,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{Gid, MemfdFlags, SealFlags, Uid, fcntl_add_seals, memfd_create};
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::thread::{
@@ -29,6 +30,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The user that plays an ordinary one where the tests run as root.
 const ORDINARY: u32 = 65_534;
+
+/// The executor in sealed memory.
+pub(crate) static PROGRAM: LazyLock<File> = LazyLock::new(|| {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut memory = File::from(memfd_create("vtrix-executor", flags).unwrap());
+    let mut program = File::open(env!("CARGO_BIN_EXE_vtrix-executor")).unwrap();
+    std::io::copy(&mut program, &mut memory).unwrap();
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&memory, seals).unwrap();
+    memory
+});
 
 /// The modes with isolation that whoever runs the tests has.
 pub(crate) fn modes() -> &'static [Mode] {
@@ -129,9 +141,9 @@ pub(crate) fn spawn(config: &SetupConfig) -> Starting {
     let socket = scratch.path().join("socket");
     let listener = UnixListener::bind(&socket).unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let program = File::open(env!("CARGO_BIN_EXE_vtrix-executor")).unwrap();
-    // By its descriptor: the user that plays the ordinary one may not be able to walk to the path.
-    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    // As the gateway does; and the user that plays the ordinary one may not be able to walk to the
+    // program's path.
+    let mut command = Command::new(format!("/proc/self/fd/{}", PROGRAM.as_raw_fd()));
     command
         .arg0("vtrix-executor")
         .arg("setup")
@@ -231,32 +243,36 @@ pub(crate) struct Output {
 impl Sandbox {
     /// Runs a command to its end.
     pub(crate) fn run(&self, command: &str) -> Output {
+        let answer = self.call("exec", &json!({ "command": command }));
+        let result = &answer["result"];
+        assert!(result.is_object(), "{answer}");
+        Output {
+            code: result["exit_code"].as_i64().unwrap_or(-1),
+            text: result["output"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Makes a call of its own connection and gives the whole answer.
+    pub(crate) fn call(&self, method: &str, params: &Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let call = async {
             let stream = tokio::net::UnixStream::connect(&self.socket).await.unwrap();
             let (mut socket, _) =
                 tokio_tungstenite::client_async("ws://sandbox/", stream).await.unwrap();
-            let request = json!({
-                "jsonrpc": "2.0", "id": 1, "method": "exec", "params": { "command": command },
-            });
+            let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             socket.send(Message::text(request.to_string())).await.unwrap();
             loop {
                 let message = socket.next().await.expect("the connection ended").unwrap();
                 let Message::Text(text) = message else { continue };
                 let value: Value = serde_json::from_str(&text).unwrap();
                 if value["id"] == 1 {
-                    let result = &value["result"];
-                    assert!(result.is_object(), "{value}");
-                    return Output {
-                        code: result["exit_code"].as_i64().unwrap(),
-                        text: result["output"].as_str().unwrap().to_owned(),
-                    };
+                    return value;
                 }
             }
         };
         runtime
             .block_on(async { tokio::time::timeout(PATIENCE, call).await })
-            .unwrap_or_else(|_| panic!("no answer: {command}"))
+            .unwrap_or_else(|_| panic!("no answer: {method} {params}"))
     }
 
     /// Runs a command that must succeed, and gives what it printed, trimmed.

@@ -4,7 +4,7 @@
 //! log. Both backends of this machine are this one; they differ in the [`Mode`] that the executor
 //! builds. What keeps a sandbox apart is the executor's business, not looked at here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,23 +19,24 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use vtrix_executor::contract::{Mode, SetupConfig};
+use vtrix_executor::contract::{Mode, Part, PurgeConfig, SetupConfig};
+use vtrix_executor::remove;
 
+use super::ids::Ids;
 use super::reap::{self, Identity, Process};
 use super::report::{self, Reported};
-use super::{Backend, BackendError, Handle, Job, Running, StartRequest, Stream, remove, socket};
+use super::{Backend, BackendError, Handle, Job, Running, StartRequest, Stream, socket};
 use crate::control::Control;
 use crate::executor_image::{ExecutorImage, FILE};
 
-/// First user id that belongs to sandboxes: above what distributions and directories give out.
-const ID_FIRST: u32 = 0x7000_0000;
-/// Ids of one sandbox, as many as a system plausibly uses.
-const IDS: u32 = 65_536;
 /// A setup takes milliseconds; a machine that swaps may take seconds.
 const SETUP: Duration = Duration::from_secs(20);
 /// From SIGKILL to the end of all processes and control groups.
 const KILLED: Duration = Duration::from_secs(10);
 const LOG: &str = "executor.log";
+/// A fork and exec take a millisecond; a loaded machine may take a hundred times that.
+const BUSY_TRIES: u32 = 200;
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// How to find an executor again: its PID 1, and the process that waits for it and tidies up.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) images: BTreeMap<String, PathBuf>,
     pub(crate) expose: Vec<PathBuf>,
+    /// The user ids of its sandboxes.
+    pub(crate) ids: Arc<Ids>,
     /// Executors end with this process.
     pub(crate) lifeline: bool,
 }
@@ -68,16 +71,34 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Local {
     mode: Mode,
+    without: BTreeSet<Part>,
     settings: Settings,
     sandboxes: PathBuf,
     image: Arc<ExecutorImage>,
 }
 
+/// Why an executor could not be started, and what it could be started without.
+pub(super) struct NotStarted {
+    pub(super) error: BackendError,
+    pub(super) part: Option<Part>,
+}
+
+impl From<BackendError> for NotStarted {
+    fn from(error: BackendError) -> Self {
+        Self { error, part: None }
+    }
+}
+
 impl Local {
-    /// Sandboxes are kept apart by `mode`, which is not tried here.
-    pub(super) fn new(mode: Mode, settings: Settings, image: Arc<ExecutorImage>) -> Self {
+    /// Sandboxes are kept apart by `mode` and go without some parts, which is not tried here.
+    pub(super) fn new(
+        mode: Mode,
+        without: BTreeSet<Part>,
+        settings: Settings,
+        image: Arc<ExecutorImage>,
+    ) -> Self {
         let sandboxes = settings.data_dir.join("sandboxes");
-        Self { mode, settings, sandboxes, image }
+        Self { mode, without, settings, sandboxes, image }
     }
 
     fn dir(&self, name: &str) -> PathBuf {
@@ -95,13 +116,14 @@ impl Local {
                 )));
             }
         };
-        let id_base = request
-            .slot
-            .checked_mul(IDS)
-            .and_then(|offset| offset.checked_add(ID_FIRST))
+        let id_base = self
+            .settings
+            .ids
+            .of(request.slot)
             .ok_or_else(|| BackendError("no user ids are left".into()))?;
         Ok(SetupConfig {
             mode: self.mode,
+            without: self.without.clone(),
             data_dir: self.dir(&request.name),
             image,
             expose: self.settings.expose.clone(),
@@ -113,13 +135,13 @@ impl Local {
         })
     }
 
-    async fn launch(&self, request: StartRequest) -> Result<Running, BackendError> {
+    pub(super) async fn launch(&self, request: StartRequest) -> Result<Running, NotStarted> {
         let dir = self.dir(&request.name);
         let config = self.setup(request)?;
         let image = Arc::clone(&self.image);
         let at = dir.clone();
         // Directories, a socket and a process: short, and all of it blocks.
-        let spawned = tokio::task::spawn_blocking(move || spawn(&at, &config, image.path())).await;
+        let spawned = tokio::task::spawn_blocking(move || spawn(&at, &config, &image)).await;
         let (child, reports) = spawned
             .map_err(|_| BackendError("starting the executor panicked".into()))?
             .map_err(|error| BackendError(format!("starting the executor: {error}")))?;
@@ -133,20 +155,20 @@ impl Local {
         let (lifeline, reported) = report::read(lifeline, SETUP).await;
         let init = match reported {
             Reported::Ready { pid } => Process::find(pid).ok().flatten(),
-            Reported::Failed { text } => {
+            Reported::Failed { text, part } => {
                 outer.ended_within(KILLED).await;
-                return Err(BackendError(text));
+                return Err(NotStarted { error: BackendError(text), part });
             }
             Reported::Silent(why) => {
                 self.end_by_force(&self.name(&dir), Some(outer)).await?;
                 let log = report::tail(&dir.join(LOG));
-                return Err(BackendError(format!("the sandbox's setup {why}{log}")));
+                return Err(BackendError(format!("the sandbox's setup {why}{log}")).into());
             }
         };
         let Some(init) = init else {
             outer.ended_within(KILLED).await;
             let log = report::tail(&dir.join(LOG));
-            return Err(BackendError(format!("the executor ended at once{log}")));
+            return Err(BackendError(format!("the executor ended at once{log}")).into());
         };
         Ok(watched(init, Some(outer), Some(lifeline)))
     }
@@ -245,7 +267,7 @@ fn watched(init: Process, outer: Option<Process>, lifeline: Option<UnixStream>) 
 fn spawn(
     dir: &Path,
     config: &SetupConfig,
-    executor: &Path,
+    image: &ExecutorImage,
 ) -> io::Result<(Child, std::os::unix::net::UnixStream)> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let listener = socket::listen(dir)?;
@@ -259,7 +281,9 @@ fn spawn(
     ours.set_nonblocking(true)?;
     // Only what posix_spawn can do: a fork of a large program takes milliseconds. A group of its
     // own keeps the terminal's interrupt, meant for the gateway, from the sandboxes.
-    let child = Command::new(executor)
+    let program = image.program()?;
+    let mut command = Command::new(program.path());
+    command
         .arg0("vtrix-executor")
         .arg("setup")
         .arg(serde_json::to_string(config)?)
@@ -267,14 +291,46 @@ fn spawn(
         .stdin(Stdio::from(OwnedFd::from(listener)))
         .stdout(Stdio::from(OwnedFd::from(theirs)))
         .stderr(Stdio::from(log))
-        .process_group(0)
-        .spawn()?;
-    Ok((child, ours))
+        .process_group(0);
+    Ok((patiently(|| command.spawn())?, ours))
+}
+
+/// Runs what may find its program busy: another thread's child, between its fork and its exec, holds
+/// the descriptor through which this one was just written.
+fn patiently<T>(mut run: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..BUSY_TRIES {
+        match run() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    run()
+}
+
+/// Removes the files in `dir` that belong to ids which only a user namespace gives a power over.
+fn purge_lent(dir: &Path, image: &ExecutorImage) -> Result<(), String> {
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    let config = serde_json::to_string(&PurgeConfig { data_dir: dir.to_owned() })
+        .map_err(|error| error.to_string())?;
+    let program = image.program().map_err(|error| error.to_string())?;
+    let mut command = Command::new(program.path());
+    command.arg0("vtrix-executor").args(["purge", &config]).env_clear();
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let output = patiently(|| command.output()).map_err(|error| error.to_string())?;
+    match report::parse(&output.stdout) {
+        Reported::Ready { .. } => Ok(()),
+        Reported::Failed { text, .. } => Err(text),
+        Reported::Silent(why) => Err(format!("the executor {why}")),
+    }
 }
 
 impl Backend for Local {
     fn start(&self, request: StartRequest) -> Job<'_, Result<Running, BackendError>> {
-        Box::pin(self.launch(request))
+        Box::pin(async move { self.launch(request).await.map_err(|failed| failed.error) })
     }
 
     fn adopt<'a>(&'a self, name: &'a str, handle: &'a Handle) -> Job<'a, Option<Running>> {
@@ -303,15 +359,21 @@ impl Backend for Local {
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> Job<'a, Result<(), BackendError>> {
-        let (parent, name) = (self.sandboxes.clone(), name.to_owned());
         Box::pin(async move {
-            if !parent.is_dir() {
-                return Ok(());
-            }
-            tokio::task::spawn_blocking(move || remove::remove_tree(&parent, &name))
-                .await
-                .map_err(|_| BackendError("removing the sandbox's files panicked".into()))?
-                .map_err(|error| BackendError(format!("removing the sandbox's files: {error}")))
+            let (parent, name) = (self.sandboxes.clone(), name.to_owned());
+            let purge = (self.mode == Mode::UserRange).then(|| Arc::clone(&self.image));
+            tokio::task::spawn_blocking(move || {
+                if !parent.is_dir() {
+                    return Ok(());
+                }
+                if let Some(image) = purge {
+                    purge_lent(&parent.join(&name), &image)?;
+                }
+                remove::remove_tree(&parent, &name).map_err(|error| error.to_string())
+            })
+            .await
+            .map_err(|_| BackendError("removing the sandbox's files panicked".into()))?
+            .map_err(|error| BackendError(format!("removing the sandbox's files: {error}")))
         })
     }
 

@@ -5,9 +5,9 @@
 //! records and decides no lifecycle: it does what the registry has already written down.
 
 mod detect;
+mod ids;
 mod local;
 mod reap;
-mod remove;
 mod report;
 mod socket;
 
@@ -23,9 +23,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use vtrix_executor::contract::AgentConfig;
 
-pub(crate) use detect::{Detected, detect, explain};
+pub(crate) use detect::{Attempt, Detected, attempts, detect, explain};
+pub(crate) use ids::Ids;
 pub(crate) use local::Settings;
-pub(crate) use remove::remove_tree;
+pub(crate) use vtrix_executor::remove::remove_tree;
 
 /// A boxed future, so that backends are objects.
 pub(crate) type Job<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -95,8 +95,8 @@ fn start_time(pid: u32) -> Option<u64> {
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// Executors that log to the file at `log`, as far as this user may look. `on_disk` is where an
-/// executor is that could not be run from memory. Who only reads the log, or writes to it without
+/// Executors that log to the file at `log`, as far as this user may look. `on_disk` is what the
+/// path of one begins with that could not be run from memory. Who only reads the log, or writes to it without
 /// being an executor, is none.
 pub(super) fn executors(log: &Path, on_disk: &Path) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -119,8 +119,11 @@ fn is_executor(pid: u32, on_disk: &Path) -> bool {
     // The system's mark of a file without a name: one in memory, or one that was replaced.
     let bytes = program.as_os_str().as_bytes();
     let unmarked = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
-    let name = unmarked.strip_prefix(b"/memfd:");
-    name.map_or(unmarked == on_disk.as_os_str().as_bytes(), |name| name == FILE.as_bytes())
+    match unmarked.strip_prefix(b"/memfd:") {
+        Some(name) => name == FILE.as_bytes(),
+        // Each has a file of its own, which differ in the end of their names.
+        None => unmarked.starts_with(on_disk.as_os_str().as_bytes()),
+    }
 }
 
 /// Whether its standard error is the file at `log`, open for writing.

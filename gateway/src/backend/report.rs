@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use vtrix_executor::contract::Report;
+use vtrix_executor::contract::{Part, Report};
 
 /// Longest line: a step's name and the system's words.
 const LONGEST: usize = 16 * 1024;
@@ -19,6 +19,8 @@ pub(super) enum Reported {
     },
     Failed {
         text: String,
+        /// What failed, if a sandbox can go without it.
+        part: Option<Part>,
     },
     /// No report; the text continues a sentence that begins with what was started.
     Silent(&'static str),
@@ -37,17 +39,22 @@ pub(super) async fn read(mut stream: UnixStream, patience: Duration) -> (UnixStr
                 Ok(_) => {}
             }
         }
-        let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
-        match serde_json::from_slice(&line[..end]) {
-            Ok(Report::Ready { pid }) => Reported::Ready { pid },
-            Ok(Report::Failed { step, message }) => {
-                Reported::Failed { text: format!("{step}: {message}") }
-            }
-            Err(_) => Reported::Silent("reported something that is no report"),
-        }
+        parse(&line)
     };
     let reported = tokio::time::timeout(patience, reading).await;
     (stream, reported.unwrap_or(Reported::Silent("did not get ready in time")))
+}
+
+/// The report that `bytes` begin with.
+pub(super) fn parse(bytes: &[u8]) -> Reported {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match serde_json::from_slice(line) {
+        Ok(Report::Ready { pid }) => Reported::Ready { pid },
+        Ok(Report::Failed { step, message, part }) => {
+            Reported::Failed { text: format!("{step}: {message}"), part }
+        }
+        Err(_) => Reported::Silent("reported something that is no report"),
+    }
 }
 
 /// The end of the log at `path`, to be added to a sentence. It holds the executor's own words,

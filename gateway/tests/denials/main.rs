@@ -1,0 +1,195 @@
+//! A gateway on machines that forbid something: it makes sandboxes of a lesser mode that still holds
+//! them apart, or says in one line what to do. As root and as an ordinary user.
+//!
+//! Each test is one denial. The quickstart's path (start, create, run, delete) is walked under it,
+//! and `doctor` must say the same beforehand.
+
+#![cfg(target_os = "linux")]
+
+mod simulator;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use simulator::{Denial, Who, hand_over, simulate};
+use support::{Api, PATIENCE, holders};
+
+/// What is to come of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expected {
+    /// A mode, and the parts that its sandboxes go without.
+    Runs(&'static str, &'static [&'static str]),
+    /// No sandbox: words of the line that says what to do.
+    Says(&'static str),
+}
+
+/// A gateway under a denial, and the processes that it leaves, ended with it.
+struct Gateway {
+    child: Child,
+    root: tempfile::TempDir,
+}
+
+impl Gateway {
+    fn start(denial: Denial, who: Who) -> Self {
+        let (mut command, root) = command("serve", denial, who);
+        command.args(["--listen", "127.0.0.1:0", "--token", "t"]);
+        let child = command.spawn().expect("starts");
+        Self { child, root }
+    }
+
+    /// What it said before it was ready, and its address; or what it said at its end.
+    fn said(&mut self) -> Result<(Vec<String>, std::net::SocketAddr), String> {
+        let mut said = Vec::new();
+        let stdout = self.child.stdout.take().expect("piped");
+        for line in BufReader::new(stdout).lines() {
+            let line = line.expect("text");
+            if let Some(addr) = line.strip_prefix("listening on http://") {
+                return Ok((said, addr.parse().expect("an address")));
+            }
+            said.push(line);
+        }
+        let mut text = String::new();
+        self.child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
+        assert!(!self.child.wait().expect("ends").success(), "{said:?}");
+        Err(text)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let start = std::time::Instant::now();
+        loop {
+            // A served gateway's sandboxes outlive it.
+            let left = holders(self.root.path());
+            if left.is_empty() || start.elapsed() > PATIENCE {
+                break;
+            }
+            for pid in left {
+                let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
+            }
+        }
+    }
+}
+
+/// The gateway's program on a data directory of its own, under a denial.
+fn command(verb: &str, denial: Denial, who: Who) -> (Command, tempfile::TempDir) {
+    let root = tempfile::Builder::new().prefix("vtrix-denials-").tempdir().expect("a directory");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+    let data = root.path().join("data");
+    fs::create_dir(&data).expect("a directory");
+    hand_over(&data, who);
+    // By its descriptor: an ordinary user may not be able to walk to the path.
+    let program = File::open(env!("CARGO_BIN_EXE_vtrix-gateway")).expect("built");
+    let descriptor = program.as_raw_fd();
+    let mut command = Command::new(format!("/proc/self/fd/{descriptor}"));
+    command.arg0("vtrix-gateway").arg(verb).arg("--data-dir").arg(&data);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+    simulate(&mut command, denial, who, root.path());
+    // SAFETY: the descriptor is kept open until the program is run, by the closure itself.
+    unsafe {
+        command.pre_exec(move || {
+            let _ = &program;
+            Ok(())
+        });
+    }
+    (command, root)
+}
+
+/// Walks the quickstart's path under a denial.
+async fn check(name: &str, denial: Denial, who: Who, expected: Expected) {
+    agree(name, denial, who, expected);
+    let mut gateway = Gateway::start(denial, who);
+    match (gateway.said(), expected) {
+        (Ok((said, addr)), Expected::Runs(mode, without)) => {
+            let isolation = format!("isolation: {mode}");
+            let told = said
+                .iter()
+                .any(|line| line == &isolation || line.starts_with(&format!("{isolation} (")));
+            assert!(told, "{name}, {who:?}: {said:?}");
+            for part in without {
+                let line = format!("without {part}: ");
+                assert!(said.iter().any(|one| one.starts_with(&line)), "{name}: {said:?}");
+            }
+            let count = said.iter().filter(|line| line.starts_with("without ")).count();
+            assert_eq!(count, without.len(), "{name}, {who:?}: {said:?}");
+            works_and_holds(&gateway, &Api::new(addr, "t"), addr.port()).await;
+        }
+        (Err(text), Expected::Says(words)) => {
+            let line = text.lines().find(|line| line.contains(words));
+            assert!(line.is_some(), "{name}, {who:?}: not {words:?}: {text}");
+        }
+        (Ok((said, _)), Expected::Says(_)) => panic!("{name}, {who:?}: it runs: {said:?}"),
+        (Err(text), Expected::Runs(..)) => panic!("{name}, {who:?}: {text}"),
+    }
+}
+
+/// A sandbox does what sandboxes are for, and does not reach what it must not.
+async fn works_and_holds(gateway: &Gateway, api: &Api, port: u16) {
+    let secret = gateway.root.path().join("secret");
+    fs::write(&secret, "secret").expect("writes");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("ours");
+    let id = api.active(json!({"user_id": "u"})).await;
+    let mut socket = api.connect(&id).await;
+    assert_eq!(socket.run("echo hello > file && cat file && pwd").await, "hello\n/workspace\n");
+    socket
+        .run("test -w /tmp -a -w /root -a -w /etc && test -r /etc/passwd && echo x >/dev/null")
+        .await;
+    let gateway_pid = gateway.child.id();
+    for held in [
+        format!("cat {}", secret.display()),
+        format!("ls {}", gateway.root.path().join("data").display()),
+        "test -e /home/* -o -e /boot".to_owned(),
+        format!("kill -0 {gateway_pid}"),
+        // The gateway itself listens there, on the host's loopback.
+        format!("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'"),
+        "unshare -U true".to_owned(),
+        "mount -t tmpfs x /tmp".to_owned(),
+        format!("test -e /proc/{gateway_pid}/root/usr"),
+    ] {
+        let held = format!("if {held}; then exit 1; fi");
+        let answer = socket.call("exec", json!({"command": held})).await;
+        assert_eq!(answer["result"]["exit_code"], 0, "{held}: {answer}");
+    }
+    assert_eq!(socket.run("bash -c 'echo there'").await, "there\n");
+    api.delete(&id).await.data();
+}
+
+/// `doctor` says beforehand what a start will say.
+fn agree(name: &str, denial: Denial, who: Who, expected: Expected) {
+    let (mut command, root) = command("doctor", denial, who);
+    let output = command.arg("--json").output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{name}, {who:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    let checks = report["checks"].as_array().expect("checks");
+    match expected {
+        Expected::Runs(mode, without) => {
+            assert_eq!(report["mode"], mode, "{name}, {who:?}: {report:#}");
+            assert_eq!(report["without"], json!(without), "{name}, {who:?}: {report:#}");
+        }
+        Expected::Says(words) => {
+            let says = |check: &Value| check["state"] == "no" && check.to_string().contains(words);
+            assert!(checks.iter().any(says), "{name}, {who:?}: not {words:?}: {report:#}");
+        }
+    }
+    let runs = matches!(expected, Expected::Runs(..));
+    assert_eq!((report["usable"] == true, output.status.success()), (runs, runs), "{name}");
+    assert_eq!(left(root.path()), 0, "{name}: doctor left something");
+}
+
+/// How many things are in the data directory.
+fn left(root: &Path) -> usize {
+    fs::read_dir(root.join("data")).expect("there").count()
+}
