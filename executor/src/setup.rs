@@ -76,11 +76,7 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
     let (ours, theirs) = control::pair().step("make a socket pair")?;
     let stdin = rustix::stdio::stdin();
     let listener = rustix::io::fcntl_dupfd_cloexec(stdin, 3).step("take the listening socket")?;
-    let side = namespaces::spawn(map.is_some(), !process).step(match config.mode {
-        Mode::Process => "clone",
-        Mode::Root => "clone into a pid namespace",
-        Mode::RootUserns | Mode::UserRange | Mode::User => "clone into user and pid namespaces",
-    })?;
+    let side = namespaces::spawn(map.is_some(), !process).step("clone into new namespaces")?;
     let (pid, pidfd) = match side {
         Side::Child => {
             drop((ours, files));

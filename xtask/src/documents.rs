@@ -36,6 +36,47 @@ pub(crate) fn links() -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n  ")) }
 }
 
+/// Every test that docs/security.md names is there: `isolation::A::B` is a test of the executor's,
+/// `denials::A` a row of the gateway's table.
+pub(crate) fn security() -> Result<(), String> {
+    let read = |path: &str| {
+        fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
+    };
+    let text = read("docs/security.md")?;
+    let denials = read("gateway/tests/denials/table.rs")?;
+    let mut problems = Vec::new();
+    let mut named = 0;
+    for name in text.split('`').skip(1).step_by(2) {
+        let mut parts = name.split("::");
+        let there = match (parts.next(), parts.next(), parts.next()) {
+            (Some("isolation"), Some(file), Some(function)) => {
+                let source = read(&format!("executor/tests/isolation/{file}.rs"))?;
+                source.contains(&format!("#[test]\nfn {function}()"))
+            }
+            (Some("denials"), Some(row), None) => denials.contains(&format!("\n    {row}: ")),
+            _ => continue,
+        };
+        named += 1;
+        if !there {
+            problems.push(format!("docs/security.md: there is no test {name}"));
+        }
+    }
+    if named == 0 {
+        problems.push("docs/security.md names no test".into());
+    }
+    // And no denial is left out.
+    let rows = denials.split("denials! {").nth(1).and_then(|rest| rest.split("\n}").next());
+    for row in rows.unwrap_or_default().lines() {
+        let row = row.strip_prefix("    ").and_then(|row| row.split_once(": ")).map(|(row, _)| row);
+        if let Some(row) = row.filter(|row| !row.starts_with(' '))
+            && !text.contains(&format!("`denials::{row}`"))
+        {
+            problems.push(format!("docs/security.md does not name the test denials::{row}"));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n  ")) }
+}
+
 /// What stands in `](…)`, outside of code.
 fn targets(text: &str) -> Vec<&str> {
     let mut found = Vec::new();

@@ -25,6 +25,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.check("house rules of the source", tidy::check)?;
     progress.check("links and files named in the documents", documents::links)?;
     progress.check("numbers in docs/limits.md", limits::check)?;
+    progress.check("tests named in docs/security.md", documents::security)?;
     progress.check("lints", || {
         run(cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;

@@ -78,7 +78,13 @@ pub(crate) fn send_failed(socket: &OwnedFd, error: &StepError) -> Result<(), Err
 /// Reads the answer. `None` if the process inside ended without one.
 pub(crate) fn receive_answer(socket: &OwnedFd) -> Result<Option<Answer>, Errno> {
     let mut text = vec![0; MAX_ANSWER];
-    let (read, _) = rustix::net::recv(socket.as_fd(), text.as_mut_slice(), RecvFlags::empty())?;
+    let mut receive = || rustix::net::recv(socket.as_fd(), text.as_mut_slice(), RecvFlags::empty());
+    let (read, _) = match receive() {
+        // It ended without having read all that was said to it, and is told of first, once; what it
+        // said itself is still there.
+        Err(Errno::CONNRESET) => receive()?,
+        received => received?,
+    };
     text.truncate(read);
     if text.is_empty() {
         return Ok(None);
@@ -116,6 +122,16 @@ mod tests {
         drop(a);
         assert!(receive_go(&b).unwrap().is_none());
         assert_eq!(receive_answer(&b).unwrap(), None);
+    }
+
+    #[test]
+    fn an_answer_counts_even_of_a_side_that_did_not_listen() {
+        let (a, b) = pair().unwrap();
+        send_go(&a, &[]).unwrap();
+        let error = StepError::new("unshare", "Operation not permitted");
+        send_failed(&b, &error).unwrap();
+        drop(b);
+        assert_eq!(receive_answer(&a).unwrap(), Some(Answer::Failed(error)));
     }
 
     #[test]

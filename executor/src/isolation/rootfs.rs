@@ -63,7 +63,7 @@ pub(crate) fn build(
     hostname: &str,
 ) -> Result<(), StepError> {
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", propagation).step("make the mounts private")?;
+    mount_change("/", propagation).step("mount / as private")?;
     let settings = [("source", Some("outside")), ("mode", Some("755")), ("size", Some("64k"))];
     let outside = new_filesystem("tmpfs", &settings, INERT).step("mount tmpfs /")?;
     attach(&outside, CWD, "/").step("mount tmpfs /")?;

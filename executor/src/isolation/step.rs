@@ -68,8 +68,9 @@ fn advice(step: &str, errno: Errno) -> Option<&'static str> {
     let word = step.split(' ').next().unwrap_or_default();
     match (word, errno) {
         ("clone", Errno::PERM) => Some(
-            "namespaces need root, or user namespaces for everyone: look at kernel.unprivileged_userns_clone and \
-             kernel.apparmor_restrict_unprivileged_userns, and at the container's seccomp profile",
+            "namespaces need root, or user namespaces for everyone (kernel.unprivileged_userns_clone, \
+             kernel.apparmor_restrict_unprivileged_userns), and in a container a seccomp profile that allows them, such \
+             as Docker's --security-opt seccomp=unconfined",
         ),
         ("clone", Errno::NOSPC) => {
             Some("user.max_user_namespaces is used up or 0: raise it with sysctl")
@@ -92,10 +93,14 @@ fn advice(step: &str, errno: Errno) -> Option<&'static str> {
             Some("id-mapping needs CAP_SYS_ADMIN outside of any user namespace")
         }
         ("write", Errno::PERM) => Some("the range of ids is not this user's to map"),
-        ("mount", Errno::PERM) if step.starts_with("mount proc") => Some(
-            "the /proc here has parts masked: run the container with /proc whole, such as Docker's --security-opt \
-             systempaths=unconfined",
-        ),
+        ("mount", Errno::PERM)
+            if step.starts_with("mount proc") || step.starts_with("mount sysfs") =>
+        {
+            Some(
+                "the host's has parts masked: run the container with it whole, such as Docker's --security-opt \
+                 systempaths=unconfined",
+            )
+        }
         ("mount", Errno::NODEV) => Some("this kernel has no such file system"),
         ("mount", Errno::INVAL) if step.starts_with("mount overlay") => Some(
             "the data directory's file system must be able to hold overlay's upper layer (not an overlay, not NFS): \

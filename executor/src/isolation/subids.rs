@@ -69,7 +69,10 @@ impl Subordinate {
                 let words = words.trim().lines().next().unwrap_or("it failed without a word");
                 return Err(StepError::new(
                     step(),
-                    format!("{words}: it must be set-user-id root, and no_new_privs unset"),
+                    format!(
+                        "{words}: it must be set-user-id root (in a container: have the file capability cap_setuid or \
+                         cap_setgid instead), and no_new_privs unset"
+                    ),
                 ));
             }
         }

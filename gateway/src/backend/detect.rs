@@ -105,9 +105,16 @@ async fn load(dir: &Path) -> Result<Arc<ExecutorImage>, GatewayError> {
         .map_err(|_| GatewayError::NoExecutor("unpacking the executor panicked".into()))?
 }
 
-/// Each mode that failed, and its reason.
+/// The modes that failed, and each reason once.
 pub(crate) fn explain(failed: &[(Mode, String)]) -> String {
-    failed.iter().map(|(mode, why)| format!("{mode}: {why}")).collect::<Vec<_>>().join("; ")
+    let mut reasons: Vec<(String, &str)> = Vec::new();
+    for (mode, why) in failed {
+        match reasons.iter_mut().find(|(_, known)| known == why) {
+            Some((modes, _)) => *modes = format!("{modes}, {mode}"),
+            None => reasons.push((mode.to_string(), why)),
+        }
+    }
+    reasons.iter().map(|(modes, why)| format!("{modes}: {why}")).collect::<Vec<_>>().join("; ")
 }
 
 /// Tries `mode` until it works or nothing is left that it could go without.
@@ -153,4 +160,19 @@ async fn probe(backend: &Local) -> Result<(), NotStarted> {
     // A mode that cannot even be tidied up after does not work.
     let removed = backend.delete(&name).await.map_err(NotStarted::from);
     outcome.and(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_modes_share_is_told_once() {
+        let failed = [
+            (Mode::RootUserns, "clone: no".to_owned()),
+            (Mode::Root, "mount: no".to_owned()),
+            (Mode::User, "clone: no".to_owned()),
+        ];
+        assert_eq!(explain(&failed), "root-userns, user: clone: no; root: mount: no");
+    }
 }

@@ -14,7 +14,8 @@ use std::process::Command;
 
 use rustix::fs::{Gid, Uid};
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
+    mount_remount, unmount,
 };
 use rustix::thread::{
     UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
@@ -91,6 +92,7 @@ pub(crate) fn simulate(command: &mut Command, denial: Denial, who: Who, root: &P
                 set_thread_groups(&[])?;
                 unshare_unsafe(UnshareFlags::NEWNS)?;
                 mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+                forget_spare_views()?;
                 mounts.iter().try_for_each(Prepared::apply)?;
             } else {
                 rustix::thread::set_no_new_privs(true)?;
@@ -118,6 +120,22 @@ pub(crate) fn simulate(command: &mut Command, denial: Denial, who: Who, root: &P
             Ok(())
         });
     }
+}
+
+/// Unmounts every further `/proc` and `/sys`, such as of a root that somebody made elsewhere on this
+/// machine: one that is whole makes up for one that is not.
+fn forget_spare_views() -> io::Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    for line in mounts.lines() {
+        let Some((mount, filesystem)) = line.split_once(" - ") else { continue };
+        let at = mount.split(' ').nth(4).unwrap_or_default();
+        let kind = filesystem.split(' ').next().unwrap_or_default();
+        if matches!(kind, "proc" | "sysfs") && !matches!(at, "/proc" | "/sys") {
+            // One that went meanwhile, or lies under another, is in nobody's view.
+            let _ = unmount(at, UnmountFlags::DETACH);
+        }
+    }
+    Ok(())
 }
 
 /// Gives a directory to who will run the gateway.
@@ -193,7 +211,7 @@ fn prepared(denial: Denial, who: Who, root: &Path) -> Vec<Prepared> {
                 all.push(Prepared::Empty(text(Path::new(path)), MountFlags::empty()));
             }
             Mounts::AllReadOnly => {
-                all.extend([Prepared::ReadOnly(text(root)), Prepared::AllReadOnly])
+                all.extend([Prepared::ReadOnly(text(root)), Prepared::AllReadOnly]);
             }
             Mounts::DataInMemory => {
                 all.push(Prepared::Empty(text(&data), MountFlags::empty()));
