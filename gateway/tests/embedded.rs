@@ -31,6 +31,28 @@ async fn dropping_leaves_nothing() {
     assert!(!dir.exists());
 }
 
+#[tokio::test]
+async fn no_two_gateways_of_a_host_give_sandboxes_the_same_user_ids() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut owners = std::collections::HashSet::new();
+    let mut gateways = Vec::new();
+    for _ in 0..3 {
+        let (gateway, api) = support::embedded().await;
+        for _ in 0..2 {
+            let id = api.active(json!({"user_id": "u"})).await;
+            let files = gateway.data_dir().join("sandboxes").join(id).join("fs");
+            owners.insert(std::fs::metadata(files).expect("there").uid());
+        }
+        gateways.push(gateway);
+    }
+    // In the other modes there are no ids to give.
+    let own = gateways[0].mode() == Mode::RootUserns;
+    assert_eq!(owners.len(), if own { 6 } else { 1 }, "{owners:?}");
+    for gateway in gateways {
+        gateway.shutdown().await.expect("ends");
+    }
+}
+
 #[test]
 fn a_program_without_a_runtime_can_have_one() {
     let gateway = Gateway::builder().start_blocking().expect("starts");

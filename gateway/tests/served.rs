@@ -171,6 +171,27 @@ fn two_gateways_do_not_share_a_directory() {
 }
 
 #[tokio::test]
+async fn the_mode_is_printed_at_every_start_and_none_is_announced_loudly() {
+    let first = |served: &Served| served.said.first().cloned().unwrap_or_default();
+    let mut served = Served::start(TOKEN);
+    for _ in 0..2 {
+        let line = first(&served);
+        assert!(line.starts_with("isolation: ") && !line.contains("process"), "{line}");
+        served.end("TERM");
+        served.again(TOKEN);
+    }
+    served.end("TERM");
+    for _ in 0..2 {
+        served.again(&["--token", "t", "--backend", "process"]);
+        let line = first(&served);
+        assert!(line.starts_with("isolation: process (NONE: commands run as this user"), "{line}");
+        served.end("TERM");
+    }
+    served.again(TOKEN);
+    assert!(!first(&served).contains("process"), "it is only what was asked for at this start");
+}
+
+#[tokio::test]
 async fn a_token_is_made_printed_once_and_kept() {
     let mut served = Served::start(&[]);
     let token = served
