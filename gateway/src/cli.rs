@@ -218,7 +218,6 @@ pub fn main() -> ExitCode {
         Command::HashToken => {
             hash_token::run(std::io::stdin().lock(), std::io::stdout(), std::io::stderr())
                 .map(|()| true)
-                .map_err(|problem| problem.to_string())
         }
     };
     match outcome {

@@ -150,7 +150,7 @@ fn probe() {
         return;
     }
     let mut report = String::from("\n");
-    for (name, errno) in calls() {
+    for (name, errno) in [namespaces(), whole(), sockets(), calls()].concat() {
         writeln!(report, "{MARK}{name} {errno}").unwrap();
     }
     print!("{report}");
@@ -221,23 +221,26 @@ fn unshare(flags: c_int) -> c_int {
     call(libc::SYS_unshare, [flags.unsigned_abs() as usize, 0, 0, 0, 0])
 }
 
-fn calls() -> Vec<(&'static str, c_int)> {
-    let here = libc::AT_FDCWD.cast_unsigned() as usize;
-    let tmp = c"/tmp".as_ptr().addr();
-    let tmpfs = c"tmpfs".as_ptr().addr();
-    let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();
-    let namespace = std::os::fd::AsRawFd::as_raw_fd(&namespace).unsigned_abs() as usize;
-    let node = c"/tmp/node".as_ptr().addr();
-    let limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
-    let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let priority: c_int = 1;
-    let handle = [0_u8; 64];
-    let nothing = null::<u8>().addr();
-    let plain = |number: c_long| call(number, [0; 5]);
-    let device = |minor: usize| {
-        call(libc::SYS_mknodat, [here, node, libc::S_IFCHR as usize, 0x100 | minor, 0])
-    };
-    let type_in = u8::default();
+/// Families of sockets that no namespace holds apart, and kinds that need rights.
+fn sockets() -> Vec<(&'static str, c_int)> {
+    vec![
+        ("vsock", socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
+        ("alg", socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
+        ("key", socket(libc::AF_KEY, libc::SOCK_RAW, 2)),
+        ("rds", socket(libc::AF_RDS, libc::SOCK_SEQPACKET, 0)),
+        ("tipc", socket(libc::AF_TIPC, libc::SOCK_RDM, 0)),
+        ("can", socket(libc::AF_CAN, libc::SOCK_RAW, 1)),
+        ("bluetooth", socket(libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)),
+        ("xdp", socket(libc::AF_XDP, libc::SOCK_RAW, 0)),
+        ("packet", socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
+        ("netlink audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)),
+        ("netlink netfilter", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)),
+        ("raw socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
+    ]
+}
+
+/// Namespaces of every kind, by both calls.
+fn namespaces() -> Vec<(&'static str, c_int)> {
     vec![
         ("unshare user", unshare(libc::CLONE_NEWUSER)),
         ("unshare mount", unshare(libc::CLONE_NEWNS)),
@@ -252,20 +255,14 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("clone pid", clone(libc::CLONE_NEWPID)),
         ("clone cgroup", clone(libc::CLONE_NEWCGROUP)),
         ("clone mount", clone(libc::CLONE_NEWNS)),
+    ]
+}
+
+/// Calls that are refused whole, before their arguments are looked at.
+fn whole() -> Vec<(&'static str, c_int)> {
+    vec![
         ("clone3", plain(libc::SYS_clone3)),
-        ("setns", call(libc::SYS_setns, [namespace, 0, 0, 0, 0])),
-        ("mount", call(libc::SYS_mount, [tmpfs, tmp, tmpfs, 0, 0])),
-        ("umount", call(libc::SYS_umount2, [tmp, 0, 0, 0, 0])),
-        ("pivot_root", call(libc::SYS_pivot_root, [tmp, tmp, 0, 0, 0])),
-        ("chroot", call(libc::SYS_chroot, [tmp, 0, 0, 0, 0])),
-        ("open_tree", call(libc::SYS_open_tree, [here, tmp, 1, 0, 0])),
-        ("open_tree_attr", call(467, [here, tmp, 1, 0, 0])),
-        ("move_mount", call(libc::SYS_move_mount, [here, tmp, here, tmp, 0])),
-        ("fsopen", call(libc::SYS_fsopen, [tmpfs, 0, 0, 0, 0])),
-        ("fsconfig", call(libc::SYS_fsconfig, [0, 6, 0, 0, 0])),
         ("fsmount", plain(libc::SYS_fsmount)),
-        ("fspick", call(libc::SYS_fspick, [here, tmp, 0, 0, 0])),
-        ("mount_setattr", call(libc::SYS_mount_setattr, [here, tmp, 0, nothing, 0])),
         ("keyctl", plain(libc::SYS_keyctl)),
         ("add_key", plain(libc::SYS_add_key)),
         ("request_key", plain(libc::SYS_request_key)),
@@ -284,6 +281,49 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("reboot", plain(libc::SYS_reboot)),
         ("swapon", plain(libc::SYS_swapon)),
         ("acct", plain(libc::SYS_acct)),
+        ("quotactl", plain(libc::SYS_quotactl)),
+        ("swapoff", plain(libc::SYS_swapoff)),
+        ("vhangup", plain(libc::SYS_vhangup)),
+        ("move_pages", plain(libc::SYS_move_pages)),
+        ("newer than the filter", plain(1000)),
+        ("set the time of the machine", plain(libc::SYS_settimeofday)),
+    ]
+}
+
+/// Makes a call with nothing. 0 stands for success.
+fn plain(number: c_long) -> c_int {
+    call(number, [0; 5])
+}
+
+fn calls() -> Vec<(&'static str, c_int)> {
+    let here = libc::AT_FDCWD.cast_unsigned() as usize;
+    let tmp = c"/tmp".as_ptr().addr();
+    let tmpfs = c"tmpfs".as_ptr().addr();
+    let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();
+    let namespace = std::os::fd::AsRawFd::as_raw_fd(&namespace).unsigned_abs() as usize;
+    let node = c"/tmp/node".as_ptr().addr();
+    let limit = libc::rlimit { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let priority: c_int = 1;
+    let handle = [0_u8; 64];
+    let nothing = null::<u8>().addr();
+    let device = |minor: usize| {
+        call(libc::SYS_mknodat, [here, node, libc::S_IFCHR as usize, 0x100 | minor, 0])
+    };
+    let type_in = u8::default();
+    vec![
+        ("setns", call(libc::SYS_setns, [namespace, 0, 0, 0, 0])),
+        ("mount", call(libc::SYS_mount, [tmpfs, tmp, tmpfs, 0, 0])),
+        ("umount", call(libc::SYS_umount2, [tmp, 0, 0, 0, 0])),
+        ("pivot_root", call(libc::SYS_pivot_root, [tmp, tmp, 0, 0, 0])),
+        ("chroot", call(libc::SYS_chroot, [tmp, 0, 0, 0, 0])),
+        ("open_tree", call(libc::SYS_open_tree, [here, tmp, 1, 0, 0])),
+        ("open_tree_attr", call(467, [here, tmp, 1, 0, 0])),
+        ("move_mount", call(libc::SYS_move_mount, [here, tmp, here, tmp, 0])),
+        ("fsopen", call(libc::SYS_fsopen, [tmpfs, 0, 0, 0, 0])),
+        ("fsconfig", call(libc::SYS_fsconfig, [0, 6, 0, 0, 0])),
+        ("fspick", call(libc::SYS_fspick, [here, tmp, 0, 0, 0])),
+        ("mount_setattr", call(libc::SYS_mount_setattr, [here, tmp, 0, nothing, 0])),
         ("syslog", call(libc::SYS_syslog, [10, 0, 0, 0, 0])),
         (
             "open_by_handle_at",
@@ -292,28 +332,12 @@ fn calls() -> Vec<(&'static str, c_int)> {
         ("clock_settime", call(libc::SYS_clock_settime, [0, (&raw const time).addr(), 0, 0, 0])),
         ("sethostname", call(libc::SYS_sethostname, [tmp, 1, 0, 0, 0])),
         ("setdomainname", call(libc::SYS_setdomainname, [tmp, 1, 0, 0, 0])),
-        ("quotactl", plain(libc::SYS_quotactl)),
-        ("swapoff", plain(libc::SYS_swapoff)),
-        ("vhangup", plain(libc::SYS_vhangup)),
-        ("move_pages", plain(libc::SYS_move_pages)),
         ("ptrace seize 1", call(libc::SYS_ptrace, [libc::PTRACE_SEIZE as usize, 1, 0, 0, 0])),
         ("kcmp 1", call(libc::SYS_kcmp, [1, std::process::id() as usize, 0, 0, 0])),
         ("ptrace 1", call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, 1, 0, 0, 0])),
         ("process_vm_readv 1", process_vm(libc::SYS_process_vm_readv)),
         ("process_vm_writev 1", process_vm(libc::SYS_process_vm_writev)),
         ("pidfd_getfd 1", pidfd_getfd()),
-        ("vsock", socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
-        ("alg", socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
-        ("key", socket(libc::AF_KEY, libc::SOCK_RAW, 2)),
-        ("rds", socket(libc::AF_RDS, libc::SOCK_SEQPACKET, 0)),
-        ("tipc", socket(libc::AF_TIPC, libc::SOCK_RDM, 0)),
-        ("can", socket(libc::AF_CAN, libc::SOCK_RAW, 1)),
-        ("bluetooth", socket(libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)),
-        ("xdp", socket(libc::AF_XDP, libc::SOCK_RAW, 0)),
-        ("packet", socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
-        ("netlink audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)),
-        ("netlink netfilter", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)),
-        ("raw socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
         ("mknod", call(libc::SYS_mknodat, [here, node, libc::S_IFBLK as usize, 0xfe00, 0])),
         ("mknod of the machine's memory", device(1)),
         ("mknod of the kernel's log", device(11)),
@@ -327,7 +351,6 @@ fn calls() -> Vec<(&'static str, c_int)> {
             call(libc::SYS_ioctl, [0, 0x541C, (&raw const type_in).addr(), 0, 0]),
         ),
         ("x32", call(0x4000_0000 | libc::SYS_getpid, [0; 5])),
-        ("newer than the filter", plain(1000)),
         ("raise a capability", raise_capability()),
         (
             "raise the limit of files",
@@ -343,7 +366,6 @@ fn calls() -> Vec<(&'static str, c_int)> {
                 [0, libc::SCHED_FIFO as usize, (&raw const priority).addr(), 0, 0],
             ),
         ),
-        ("set the time of the machine", plain(libc::SYS_settimeofday)),
     ]
 }
 
@@ -353,7 +375,17 @@ fn process_vm(number: c_long) -> c_int {
     let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(4096), iov_len: 1 };
     // SAFETY: one byte of ours may be read or written; the remote address is another process's.
-    let result = unsafe { libc::syscall(number, 1, &raw const local, 1, &raw const remote, 1, 0) };
+    let result = unsafe {
+        libc::syscall(
+            number,
+            1_usize,
+            &raw const local,
+            1_usize,
+            &raw const remote,
+            1_usize,
+            0_usize,
+        )
+    };
     if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap() } else { 0 }
 }
 
