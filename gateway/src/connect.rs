@@ -16,9 +16,9 @@ use http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{Empty, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -81,6 +81,13 @@ pub(crate) async fn accept(
     grant: &Grant,
 ) -> Result<(Reply, Session), Refusal> {
     let (limits, revoked) = (grant.limits, grant.revoked());
+    // Older versions of HTTP have no upgrades, and the bytes of a body would pass for frames.
+    if request.version() < Version::HTTP_11 {
+        return Err(Refusal::upgrade());
+    }
+    if !request.body().is_end_stream() {
+        return Err(Refusal::bad("an upgrade has no body"));
+    }
     let key = websocket_key(request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
     let client = Client::new(sandbox);
@@ -128,10 +135,17 @@ fn websocket_key(headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
     {
         return Err(Refusal::upgrade());
     }
-    match headers.get(SEC_WEBSOCKET_KEY) {
-        Some(key) if key.len() == 24 => Ok(key.clone()),
-        _ => Err(Refusal::bad("Sec-WebSocket-Key: must be 16 bytes in base64")),
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_sixteen_bytes(key.as_bytes()) => Ok(key.clone()),
+        _ => Err(Refusal::bad("Sec-WebSocket-Key: must be 16 bytes in base64, once")),
     }
+}
+
+/// Whether `base64` stands for sixteen bytes, which make 22 digits and padding.
+fn is_sixteen_bytes(base64: &[u8]) -> bool {
+    let digits = base64.strip_suffix(b"==").unwrap_or_default();
+    digits.len() == 22 && digits.iter().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b))
 }
 
 fn switching(accept: Option<HeaderValue>) -> Reply {

@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 const REDIAL: Duration = Duration::from_millis(50);
 /// Longest time between two tries.
 const REDIAL_MOST: Duration = Duration::from_secs(1);
-/// Longest `id`, in bytes, as the executor's.
-const LONGEST_ID: usize = 256;
+/// Pings of a client since it last took something.
+const WAITING_PONGS: usize = 1000;
 /// For all tries together.
 const DIAL: Duration = Duration::from_secs(10);
 
@@ -181,7 +181,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     Some(Ok(Message::Binary(_))) => {
                         failure(None, codes::INVALID_REQUEST, "messages are text on this wire".into())
                     }
-                    Some(Ok(Message::Close(_))) | None => return None,
+                    Some(Ok(Message::Close(_))) => {
+                        // The reply waits for somebody to send it.
+                        let _ = tokio::time::timeout(CLOSING, client.next()).await;
+                        return None;
+                    }
+                    // Until its pong is on its way nothing more is read: pongs that wait are in
+                    // memory.
+                    Some(Ok(Message::Ping(_))) => {
+                        match tokio::time::timeout(BLOCKED, client.flush()).await {
+                            Ok(Ok(())) => continue,
+                            _ => return None,
+                        }
+                    }
+                    None => return None,
                     Some(Err(error)) => return broken(&error),
                     Some(Ok(_)) => continue,
                 };
@@ -248,24 +261,15 @@ fn failure(id: Option<&RawValue>, code: i32, message: String) -> Option<String> 
 
 /// The answer to `text`, or `None` where it asks for none.
 fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
-    match serde_json::from_str::<IncomingRequest<'_>>(text) {
-        Err(error) if error.is_syntax() || error.is_eof() => {
-            failure(None, codes::PARSE_ERROR, "not JSON".into())
-        }
-        Err(_) => failure(None, codes::INVALID_REQUEST, "not a request".into()),
-        Ok(IncomingRequest { id: Some(id), .. }) if id.get().len() > LONGEST_ID => {
-            failure(None, codes::INVALID_REQUEST, "the id is too long".into())
-        }
-        Ok(request) if request.method.is_none() => {
-            failure(request.id, codes::INVALID_REQUEST, "the method is missing".into())
-        }
-        Ok(IncomingRequest { id: Some(id), .. }) => {
+    match IncomingRequest::read(text) {
+        Err(none) => failure(none.id, none.code, none.message.into()),
+        Ok(Some(request)) => {
             let code = codes::SANDBOX_NOT_ACTIVE;
             let code = if plain { codes::on_plain_wire(code) } else { code };
             let message = format!("the sandbox is not active: it is {}", status.word(plain));
-            failure(Some(id), code, message)
+            failure(request.id, code, message)
         }
-        Ok(_) => None,
+        Ok(None) => None,
     }
 }
 
@@ -307,6 +311,9 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     // The client is not read from while the executor takes its time with a message: that silence
     // is not the client's.
     let passing = AtomicBool::new(false);
+    // Whose pongs wait in memory: a client that takes nothing while it pings without end is no
+    // slow one.
+    let pings = AtomicUsize::new(0);
     let (mut to_client, mut from_client) = client.split();
     let (mut to_executor, mut from_executor) = executor.split();
     let up = async {
@@ -319,6 +326,12 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
                     break;
                 }
             };
+            if matches!(message, Message::Ping(_))
+                && pings.fetch_add(1, Ordering::Relaxed) >= WAITING_PONGS
+            {
+                end = Some(End { code: CloseCode::Policy, reason: "too many pings" });
+                break;
+            }
             passing.store(true, Ordering::Relaxed);
             if pass(message, &mut to_executor).await.is_err() {
                 break;
@@ -330,7 +343,7 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
         let _ = tokio::time::timeout(CLOSING, to_executor.close()).await;
         end
     };
-    let down = down(&mut from_executor, &mut to_client, heard, &passing);
+    let down = down(&mut from_executor, &mut to_client, heard, &passing, &pings);
     tokio::select! {
         end = up => end,
         end = down => end,
@@ -355,6 +368,7 @@ async fn down(
     to: &mut (impl Sink<Message, Error = WsError> + Unpin),
     heard: &AtomicBool,
     passing: &AtomicBool,
+    pings: &AtomicUsize,
 ) -> Option<End> {
     let mut heartbeat = heartbeat();
     loop {
@@ -368,12 +382,14 @@ async fn down(
                 if pass(message, to).await.is_err() {
                     return None;
                 }
+                pings.store(0, Ordering::Relaxed);
             }
             _ = heartbeat.tick() => {
                 let alive = heard.swap(false, Ordering::Relaxed) || passing.load(Ordering::Relaxed);
                 if !alive || send(to, Message::Ping(Vec::new().into())).await.is_err() {
                     return None;
                 }
+                pings.store(0, Ordering::Relaxed);
             }
         }
     }

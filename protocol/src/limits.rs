@@ -1,5 +1,8 @@
 //! Numbers that both ends of the wire rely on. `docs/limits.md` gives each with its reason.
 
+/// Longest `id` of a request, in bytes as it is written: it is repeated in every notification.
+pub const REQUEST_ID: usize = 256;
+
 /// Largest output carried by one `exec.stdout` or `exec.stderr`, in bytes before escaping.
 /// A control character escapes to six bytes, so a full chunk stays under [`FOREIGN_MESSAGE`].
 pub const OUTPUT_CHUNK: usize = 64 * 1024;

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::codes;
+use crate::limits::REQUEST_ID;
+
 /// The value of every frame's `jsonrpc`.
 pub const VERSION: &str = "2.0";
 
@@ -47,6 +50,69 @@ pub struct IncomingRequest<'a> {
     /// An integer by this protocol; strings are answered in kind, as JSON-RPC wants.
     #[serde(borrow, default)]
     pub id: Option<&'a RawValue>,
+}
+
+/// A message that is no request: what its sender is told, and under which `id`.
+#[derive(Debug)]
+pub struct NoRequest<'a> {
+    /// The message's, where it can be repeated in an answer.
+    pub id: Option<&'a RawValue>,
+    /// One of [`codes`].
+    pub code: i32,
+    /// For people; it repeats nothing of the message.
+    pub message: &'static str,
+}
+
+#[derive(Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+}
+
+impl<'a> IncomingRequest<'a> {
+    /// Reads one message, whatever it is. `None` for a notification: this wire has none from a
+    /// client, so it means nothing.
+    ///
+    /// # Errors
+    /// The message is no request.
+    pub fn read(text: &'a str) -> Result<Option<Self>, NoRequest<'a>> {
+        let invalid = |id, message| NoRequest { id, code: codes::INVALID_REQUEST, message };
+        let no_json =
+            || NoRequest { id: None, code: codes::PARSE_ERROR, message: "the message is not JSON" };
+        // A list would read as a structure's fields in their order.
+        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+            return match serde_json::from_str::<&RawValue>(text) {
+                Ok(_) => Err(invalid(None, "a message must be one request, an object")),
+                Err(_) => Err(no_json()),
+            };
+        }
+        let request = match serde_json::from_str::<Self>(text) {
+            Ok(request) => request,
+            Err(error) if error.is_data() => {
+                let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
+                let message = "`jsonrpc` and `method` must be strings, each given once";
+                return Err(invalid(id.filter(|id| id_is_sound(id)), message));
+            }
+            Err(_) => return Err(no_json()),
+        };
+        let Some(id) = request.id else { return Ok(None) };
+        if !id_is_sound(id) {
+            return Err(invalid(None, "`id` must be an integer or a short string"));
+        }
+        if request.method.is_none() {
+            return Err(invalid(Some(id), "`method` is missing"));
+        }
+        Ok(Some(request))
+    }
+}
+
+/// Whether an `id` can be repeated in every message about its call: short, and no string that a
+/// strict reader refuses (half of a surrogate pair, say).
+fn id_is_sound(id: &RawValue) -> bool {
+    let id = id.get();
+    let digits = id.strip_prefix('-').unwrap_or(id);
+    let is_text = || id.starts_with('"') && serde_json::from_str::<String>(id).is_ok();
+    id.len() <= REQUEST_ID && (digits.bytes().all(|b| b.is_ascii_digit()) || is_text())
 }
 
 /// An answer or a notification, as the client reads it.
@@ -127,6 +193,49 @@ mod tests {
             serde_json::to_string(&frame).unwrap(),
             r#"{"jsonrpc":"2.0","method":"stat","params":{"path":"/a"},"id":7}"#
         );
+    }
+
+    fn refused(text: &str) -> (Option<String>, i32) {
+        let refusal = IncomingRequest::read(text).unwrap_err();
+        (refusal.id.map(|id| id.get().to_owned()), refusal.code)
+    }
+
+    #[test]
+    fn a_request_in_any_order() {
+        let text = " {\"params\": {\"a\": 1} , \"id\":7,\"method\":\"stat\",\"other\":[]}";
+        let request = IncomingRequest::read(text).unwrap().unwrap();
+        assert_eq!(request.id.unwrap().get(), "7");
+        assert_eq!(request.method.as_deref(), Some("stat"));
+        assert_eq!(request.params.unwrap().get(), r#"{"a": 1}"#);
+    }
+
+    #[test]
+    fn what_is_no_request() {
+        assert_eq!(refused("{"), (None, codes::PARSE_ERROR));
+        assert_eq!(refused("nonsense"), (None, codes::PARSE_ERROR));
+        assert_eq!(refused(""), (None, codes::PARSE_ERROR));
+        assert_eq!(refused("7"), (None, codes::INVALID_REQUEST));
+        let batch = r#"["2.0","exec",{},1]"#;
+        assert_eq!(refused(batch), (None, codes::INVALID_REQUEST));
+        assert_eq!(refused(r#"{"id":7}"#), (Some("7".into()), codes::INVALID_REQUEST));
+        let typed = r#"{"id":7,"method":5}"#;
+        assert_eq!(refused(typed), (Some("7".into()), codes::INVALID_REQUEST));
+        for id in ["1.5", "true", "{}", "[1]", "1e3", r#""\ud83d""#, r#""a\ud83db""#] {
+            let text = format!(r#"{{"id":{id},"method":"stat"}}"#);
+            assert_eq!(refused(&text), (None, codes::INVALID_REQUEST), "{id}");
+        }
+        let long = format!(r#"{{"id":"{}","method":"stat"}}"#, "x".repeat(300));
+        assert_eq!(refused(&long), (None, codes::INVALID_REQUEST));
+        for id in ["-7", r#""\ud83d\ude00""#, r#""a\"b""#] {
+            let text = format!(r#"{{"id":{id},"method":"stat"}}"#);
+            assert_eq!(IncomingRequest::read(&text).unwrap().unwrap().id.unwrap().get(), id);
+        }
+    }
+
+    #[test]
+    fn without_an_id_nothing_is_asked() {
+        assert!(IncomingRequest::read(r#"{"method":"exec"}"#).unwrap().is_none());
+        assert!(IncomingRequest::read(r#"{"method":"exec","id":null}"#).unwrap().is_none());
     }
 
     #[test]

@@ -108,6 +108,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("chunk of `read_stream`", "64 K, at most 512 K", "protocol/src/limits.rs", "DEFAULT_READ_CHUNK: usize = 64 * 1024"),
     ("chunk of `read_stream`", "64 K, at most 512 K", "protocol/src/limits.rs", "MAX_READ_CHUNK: usize = 512 * 1024"),
     ("path", "4,095", "executor/src/rpc/params.rs", "LONGEST_PATH: usize = 4095"),
+    ("a request's `id`", "256", "protocol/src/limits.rs", "REQUEST_ID: usize = 256"),
     ("user and group ids", "65,536", "executor/src/isolation/idmap.rs", "RANGE: u32 = 65_536"),
     ("open files of a process", "65,536", "executor/src/isolation/rlimits.rs", "OPEN_FILES: u64 = 65_536"),
     ("processes and threads of one id", "16,384", "executor/src/isolation/rlimits.rs", "PROCESSES: u64 = 16_384"),

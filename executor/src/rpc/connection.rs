@@ -57,6 +57,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// messages what it saves large ones.
 const READ: usize = 32 * 1024;
 
+/// Bytes of pongs and the like that wait for room in the queue.
+const WAITING_REPLIES: usize = 4096;
+
 /// Why a connection ended.
 enum End {
     /// The peer left or broke; nothing can be said to it.
@@ -187,6 +190,8 @@ async fn shake_hands(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ)
         .write_buffer_size(0)
+        // Past it only the latest pong is kept, however many pings come of a peer that reads none.
+        .max_write_buffer_size(WAITING_REPLIES)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
     // What a message may be is known by now. Nothing of one was read: a client that sends before

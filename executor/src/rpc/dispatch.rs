@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
@@ -26,9 +25,6 @@ use super::params::Params;
 use super::{control, exec, files, frame};
 use crate::contract;
 use crate::state::Sandbox;
-
-/// Longest `id`, in bytes: it is repeated in every notification.
-const LONGEST_ID: usize = 256;
 
 /// Messages above this, in bytes, are parsed away from the thread that serves everyone.
 pub(super) const PARSE_ELSEWHERE: usize = 64 * 1024;
@@ -281,66 +277,31 @@ pub(super) struct Head {
     pub(super) params: Option<Range<usize>>,
 }
 
-#[derive(Deserialize)]
-struct OnlyId<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-}
-
 impl Head {
     /// `None` for a notification: this wire has none from a client, so it means nothing.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Refusal> {
-        let invalid = |message| Err(Refusal::unreadable(codes::INVALID_REQUEST, message));
-        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-            return match serde_json::from_str::<&RawValue>(text) {
-                Ok(_) => invalid("a message must be one request, an object"),
-                Err(_) => Err(Refusal::unreadable(codes::PARSE_ERROR, "the message is not JSON")),
-            };
-        }
-        let request = match serde_json::from_str::<IncomingRequest<'_>>(text) {
-            Ok(request) => request,
-            Err(error) if error.is_data() => {
-                let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
-                let id = id.filter(|id| id_is_sound(id)).map(ToOwned::to_owned);
-                let message = "`jsonrpc` and `method` must be strings, each given once";
-                return Err(Refusal { id, error: RpcError::new(codes::INVALID_REQUEST, message) });
-            }
-            Err(_) => {
-                return Err(Refusal::unreadable(codes::PARSE_ERROR, "the message is not JSON"));
+        let request = match IncomingRequest::read(text) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(None),
+            Err(none) => {
+                let error = RpcError::new(none.code, none.message);
+                return Err(Refusal { id: none.id.map(ToOwned::to_owned), error });
             }
         };
-        let Some(id) = request.id else { return Ok(None) };
-        if !id_is_sound(id) {
-            return invalid("`id` must be an integer or a short string");
-        }
-        let id = id.to_owned();
-        let Some(method) = request.method else {
-            let error = RpcError::new(codes::INVALID_REQUEST, "`method` is missing");
-            return Err(Refusal { id: Some(id), error });
-        };
+        // Both are there in a request.
+        let (Some(id), Some(method)) = (request.id, request.method) else { return Ok(None) };
         let params = request.params.map(|raw| {
             // The parameters are a part of the message; where, their address tells.
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             start..start + raw.get().len()
         });
-        Ok(Some(Self { id, method: method.into_owned(), params }))
+        Ok(Some(Self { id: id.to_owned(), method: method.into_owned(), params }))
     }
-}
-
-fn id_is_sound(id: &RawValue) -> bool {
-    let id = id.get();
-    let digits = id.strip_prefix('-').unwrap_or(id);
-    id.len() <= LONGEST_ID && (id.starts_with('"') || digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(text: &str) -> (Option<String>, i32) {
-        let refusal = Head::parse(text).unwrap_err();
-        (refusal.id.map(|id| id.get().to_owned()), refusal.error.code)
-    }
 
     #[test]
     fn a_request_in_any_order() {
@@ -348,30 +309,5 @@ mod tests {
         let head = Head::parse(text).unwrap().unwrap();
         assert_eq!((head.id.get(), head.method.as_str()), ("7", "stat"));
         assert_eq!(&text[head.params.unwrap()], r#"{"a": 1}"#);
-    }
-
-    #[test]
-    fn what_is_no_request() {
-        assert_eq!(refused("{"), (None, codes::PARSE_ERROR));
-        assert_eq!(refused("nonsense"), (None, codes::PARSE_ERROR));
-        assert_eq!(refused(""), (None, codes::PARSE_ERROR));
-        assert_eq!(refused("7"), (None, codes::INVALID_REQUEST));
-        let batch = r#"["2.0","exec",{},1]"#;
-        assert_eq!(refused(batch), (None, codes::INVALID_REQUEST));
-        assert_eq!(refused(r#"{"id":7}"#), (Some("7".into()), codes::INVALID_REQUEST));
-        let typed = r#"{"id":7,"method":5}"#;
-        assert_eq!(refused(typed), (Some("7".into()), codes::INVALID_REQUEST));
-        for id in ["1.5", "true", "{}", "[1]", "1e3"] {
-            let text = format!(r#"{{"id":{id},"method":"stat"}}"#);
-            assert_eq!(refused(&text), (None, codes::INVALID_REQUEST));
-        }
-        let long = format!(r#"{{"id":"{}","method":"stat"}}"#, "x".repeat(300));
-        assert_eq!(refused(&long), (None, codes::INVALID_REQUEST));
-    }
-
-    #[test]
-    fn without_an_id_nothing_is_asked() {
-        assert!(Head::parse(r#"{"method":"exec"}"#).unwrap().is_none());
-        assert!(Head::parse(r#"{"method":"exec","id":null}"#).unwrap().is_none());
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Request;
+use http::header::TRANSFER_ENCODING;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -152,7 +153,10 @@ async fn handle(
         Ok(caller) => caller,
         Err(refusal) => return answer::last(answer::refused(&refusal, &request_id)),
     };
-    match serve_one(request, &caller, &context, &upgraded, &request_id).await {
+    // A length beside it was dropped by the time this is seen, and a proxy in front may have gone
+    // by that: what it takes for the rest of the body must not become a request.
+    let ambiguous = request.headers().contains_key(TRANSFER_ENCODING);
+    let reply = match serve_one(request, &caller, &context, &upgraded, &request_id).await {
         Ok(reply) => reply,
         Err(Refused { refusal, allow }) => {
             if refusal.status >= 500 {
@@ -164,7 +168,8 @@ async fn handle(
                 None => reply,
             }
         }
-    }
+    };
+    if ambiguous { answer::last(reply) } else { reply }
 }
 
 /// A refusal, and the methods of the route where that is its reason.

@@ -348,8 +348,13 @@ impl Served {
         Api::new(self.addr, token)
     }
 
+    /// The gateway's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("runs").id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.as_ref().expect("runs").id();
+        let pid = self.pid();
         let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
         assert!(status.is_ok_and(|status| status.success()));
     }

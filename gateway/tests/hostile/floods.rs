@@ -1,0 +1,208 @@
+//! Too much of everything, and clients that take nothing of what they asked for. Memory is compared
+//! with what was held before, and the bounds are far below what the flood itself comes to.
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::raw::{FIN, PING, Raw, Said, TEXT, frame, header, text};
+use crate::site::{Outcome, Site, WAYS, Way, listen, probe};
+use crate::support::{PATIENCE, SINGULAR};
+
+/// What a flood may cost the gateway or the executor, in KiB. Each flood would come to hundreds of
+/// megabytes if it were kept.
+const MOST_GROWTH: u64 = 48 * 1024;
+/// As many as nobody waits for in earnest.
+const CALLS: usize = 10_000;
+
+/// Sends it again and again, as much as is taken, for as long as `meanwhile` lasts, and reads
+/// nothing.
+async fn pour<T>(raw: &mut Raw, bytes: &[u8], meanwhile: impl Future<Output = T>) -> T {
+    let pouring = async {
+        while raw.0.write_all(bytes).await.is_ok() {}
+        // Whoever had enough of it may have closed the connection.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = pouring => unreachable!("it never ends"),
+        done = meanwhile => done,
+    }
+}
+
+async fn bounded<T>(site: &Site, what: &str, flood: impl Future<Output = T>) -> T {
+    let before = site.forget_peak();
+    let done = flood.await;
+    let after = site.peak();
+    let growth = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+    assert!(
+        growth.0 < MOST_GROWTH && growth.1 < MOST_GROWTH,
+        "{what}: the gateway grew by {} KiB, the executor by {} KiB",
+        growth.0,
+        growth.1
+    );
+    println!("{what}: the gateway grew by {} KiB, the executor by {} KiB", growth.0, growth.1);
+    done
+}
+
+/// What others do while a flood goes on: enough turns for it to get as far as it can.
+async fn others(site: &Site) {
+    let mut bystander = site.bystander().await;
+    for _ in 0..50 {
+        site.unharmed(&mut bystander).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_calls_and_then_silence() {
+    let site = Site::new(&[]).await;
+    let mut bystander = site.bystander().await;
+    let silent = json!({"command": "sleep 1000", "detached": true});
+    let name = bystander.call("exec", silent).await["result"]["cmd_id"].clone();
+    bystander.run("truncate -s 1G /root/large").await;
+    let many = |call: &dyn Fn(usize) -> serde_json::Value| -> Vec<u8> {
+        (0..CALLS).flat_map(|n| text(&call(n).to_string())).collect()
+    };
+    let floods = [
+        (
+            "followers of a command that says nothing",
+            many(&|n| json!({"id": n, "method": "exec_logs", "params": {"cmd_id": name}})),
+        ),
+        (
+            "streams of a large file",
+            many(&|n| json!({"id": n, "method": "read_stream", "params": {"path": "/root/large"}})),
+        ),
+        (
+            "large answers",
+            many(&|n| json!({"id": n, "method": "read", "params": {"path": "/root/large"}})),
+        ),
+        ("refusals", many(&|n| json!({"id": n, "method": "nothing"}))),
+        ("nonsense", text("nonsense").repeat(CALLS)),
+    ];
+    let descriptors = site.descriptors();
+    for way in WAYS {
+        for (what, bytes) in &floods {
+            bounded(&site, &format!("{way:?}: {what}"), async {
+                let mut raw = site.connect(way).await;
+                pour(&mut raw, bytes, others(&site)).await;
+            })
+            .await;
+        }
+    }
+    site.until_descriptors(descriptors).await;
+    site.unharmed(&mut bystander).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_late_gets_everything() {
+    let site = Site::new(&[]).await;
+    for way in [Way::Executor, Way::Relayed] {
+        let mut raw = site.connect(way).await;
+        let calls: Vec<u8> = (0..CALLS)
+            .flat_map(|n| text(&json!({"id": n, "method": "nothing"}).to_string()))
+            .collect();
+        let Raw(stream) = raw;
+        let (read, mut write) = tokio::io::split(stream);
+        let writing = tokio::spawn(async move {
+            write.write_all(&calls).await.expect("taken in the end");
+            write
+        });
+        others(&site).await;
+        raw = Raw(Box::new(tokio::io::join(read, tokio::io::sink())));
+        let mut seen = vec![false; CALLS];
+        for _ in 0..CALLS {
+            let (answers, outcome) = listen(&mut raw, |_| true).await;
+            assert_eq!(outcome, Outcome::Alive);
+            let n = answers[0]["id"].as_u64().expect("an id") as usize;
+            assert!(!std::mem::replace(&mut seen[n], true), "{n} twice");
+        }
+        assert!(seen.iter().all(|seen| *seen));
+        drop(writing.await.expect("no panic"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_without_end() {
+    let site = Site::new(&[]).await;
+    let pings = frame(FIN | PING, &[b'?'; 125]).repeat(10_000);
+    for way in WAYS {
+        bounded(&site, &format!("{way:?}: pings"), async {
+            let mut raw = site.connect(way).await;
+            pour(&mut raw, &pings, others(&site)).await;
+        })
+        .await;
+    }
+    // A connection that was parked and goes on once its sandbox is active takes another path.
+    let mut raw = site.connect(Way::Parked).await;
+    site.api.act(&site.stopped, "start").await.data();
+    site.api.until(&site.stopped, "active").await;
+    loop {
+        let (answers, outcome) = probe(&mut raw).await;
+        assert_eq!((answers.len(), &outcome), (0, &Outcome::Alive));
+        raw.send(&text(r#"{"id":1,"method":"stat","params":{"path":"/"}}"#)).await;
+        let (answers, _) = listen(&mut raw, |answer| answer["id"] == 1).await;
+        if answers[0]["error"].is_null() {
+            break;
+        }
+    }
+    bounded(&site, "woken: pings", pour(&mut raw, &pings, others(&site))).await;
+    drop(raw);
+    site.api.act(&site.stopped, "stop").await.data();
+    site.api.until(&site.stopped, "stopped").await;
+    // Whoever reads is answered, the last one surely.
+    for way in WAYS {
+        let mut raw = site.connect(way).await;
+        for n in 0..1_000u32 {
+            raw.send(&frame(FIN | PING, &n.to_be_bytes())).await;
+        }
+        while raw.next().await != Said::Pong(999u32.to_be_bytes().to_vec()) {}
+    }
+}
+
+/// Large messages that never become whole, on many connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn promises_of_large_messages() {
+    let site = Site::new(&[]).await;
+    let descriptors = site.descriptors();
+    for way in WAYS {
+        bounded(&site, &format!("{way:?}: promises"), async {
+            let mut held = Vec::new();
+            for n in 0..200 {
+                let mut raw = site.connect(way).await;
+                let mut promise = header(if n % 2 == 0 { FIN | TEXT } else { TEXT }, 64 << 20);
+                promise.extend([b'x'; 1000]);
+                raw.send(&promise).await;
+                held.push(raw);
+            }
+            others(&site).await;
+        })
+        .await;
+    }
+    site.until_descriptors(descriptors).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_whose_answers_nobody_reads() {
+    const REQUESTS: usize = 20_000;
+    let site = Site::new(&[]).await;
+    let request = format!(
+        "GET {SINGULAR}/sb-unknown HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\n\r\n"
+    );
+    let row = request.repeat(REQUESTS);
+    let stream = TcpStream::connect(site.served.addr).await.expect("connects");
+    let (mut read, mut write) = stream.into_split();
+    bounded(&site, "a row of requests", async {
+        let writing = tokio::spawn(async move {
+            write.write_all(row.as_bytes()).await.expect("taken in the end");
+            write.shutdown().await.expect("closed");
+        });
+        others(&site).await;
+        // They are all answered once somebody reads.
+        let mut all = Vec::new();
+        let reading = read.read_to_end(&mut all);
+        tokio::time::timeout(PATIENCE, reading).await.expect("in time").expect("reads");
+        let answers = String::from_utf8_lossy(&all).matches("HTTP/1.1 404").count();
+        assert_eq!(answers, REQUESTS);
+        writing.await.expect("no panic");
+    })
+    .await;
+}
