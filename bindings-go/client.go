@@ -56,6 +56,22 @@ type Options struct {
 	MaxMessage uint64
 	// ExtraRootsPEM are certificates trusted beside those of the platform.
 	ExtraRootsPEM []byte
+	// ClientIdentityPEM is what the client shows to an https gateway that asks who it is: its
+	// certificate, the chain if any, and the private key, not encrypted.
+	ClientIdentityPEM []byte
+	// Proxy on the way, such as "socks5h://user:password@host:1080"; http, https and socks5, too.
+	// HTTPS_PROXY or HTTP_PROXY, then ALL_PROXY.
+	Proxy string
+	// Direct: no proxy, whatever the environment says.
+	Direct bool
+	// NoProxy is what is reached without it, separated by commas: names, addresses, networks, "*";
+	// NO_PROXY.
+	NoProxy string
+	// IdleTimeout after which a connection that carries no call is closed; 5 min.
+	IdleTimeout time.Duration
+	// MaxRetries is how often a call that is idempotent, or never reached the gateway, is made
+	// again; 2, at most 10. Negative: never.
+	MaxRetries int
 }
 
 // Client creates, finds and deletes sandboxes. Any number of goroutines may use one at the same
@@ -67,6 +83,7 @@ func NewClient(options Options) (*Client, error) {
 	if err := notNegative(map[string]time.Duration{
 		"ConnectTimeout": options.ConnectTimeout, "CallTimeout": options.CallTimeout,
 		"HeartbeatInterval": options.HeartbeatInterval, "HeartbeatTimeout": options.HeartbeatTimeout,
+		"IdleTimeout": options.IdleTimeout,
 	}); err != nil {
 		return nil, err
 	}
@@ -91,6 +108,13 @@ func NewClient(options Options) (*Client, error) {
 	o.max_connections = C.uint64_t(options.MaxConnections)
 	o.max_message = C.uint64_t(options.MaxMessage)
 	o.extra_roots_pem = p.bytes(options.ExtraRootsPEM)
+	o.client_identity_pem = p.bytes(options.ClientIdentityPEM)
+	if o.proxy = p.str(options.Proxy); options.Direct {
+		o.proxy = p.given("")
+	}
+	o.no_proxy = p.str(options.NoProxy)
+	o.idle_timeout_ms = millis(options.IdleTimeout)
+	o.max_retries = C.int64_t(options.MaxRetries)
 	var raw *C.vtrix_client
 	var failure *C.vtrix_error
 	if status := C.vtrix_client_new(&o, &raw, &failure); status != C.VTRIX_STATUS_OK {

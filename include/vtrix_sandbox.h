@@ -597,7 +597,7 @@ typedef struct vtrix_client_options {
      */
     uint64_t max_in_flight;
     /**
-     * Connections to one sandbox at once; 16, at least 2.
+     * Connections to one sandbox at once; 256, at least 2.
      */
     uint64_t max_connections;
     /**
@@ -608,6 +608,30 @@ typedef struct vtrix_client_options {
      * Certificates trusted beside those of the platform, in PEM.
      */
     struct vtrix_bytes extra_roots_pem;
+    /**
+     * What the client shows to an `https` gateway that asks who it is: its certificate, the chain
+     * if any, and the private key, not encrypted, in PEM.
+     */
+    struct vtrix_bytes client_identity_pem;
+    /**
+     * The proxy on the way, such as `socks5h://user:password@host:1080`; `http`, `https` and
+     * `socks5`, too. Not given: `HTTPS_PROXY` or `HTTP_PROXY`, then `ALL_PROXY`; empty: none.
+     */
+    struct vtrix_str proxy;
+    /**
+     * What is reached without it, separated by commas: names, addresses, networks, `*`. Not given:
+     * `NO_PROXY`; empty: nothing.
+     */
+    struct vtrix_str no_proxy;
+    /**
+     * A connection that carries no call is closed after so long; 5 min.
+     */
+    uint64_t idle_timeout_ms;
+    /**
+     * How often a call that is idempotent, or never reached the gateway, is made again; 2, at
+     * most 10. Negative: never.
+     */
+    int64_t max_retries;
 } vtrix_client_options;
 
 /**

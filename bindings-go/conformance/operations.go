@@ -145,6 +145,8 @@ func (w *walk) newClient(with arguments) came {
 	options := vtrix.Options{
 		BaseURL: w.stage.URL, Token: w.stage.Token, ProjectID: w.stage.Project,
 		ConnectTimeout: with.time("connect_timeout_sec", time.Second), CallTimeout: with.time("call_timeout_sec", time.Second),
+		IdleTimeout: with.time("idle_timeout_sec", time.Second), MaxRetries: int(with.count("max_retries")),
+		Proxy: with.text("proxy"), NoProxy: with.text("no_proxy"), ClientIdentityPEM: with.bytes("client_identity_pem"),
 	}
 	if with.has("base_url") {
 		options.BaseURL = with.text("base_url")

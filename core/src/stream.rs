@@ -238,7 +238,7 @@ impl FileState {
                 }
                 Some(Ok(Frame::Answer(answer))) => self.complete(&answer),
                 Some(Ok(_)) => continue,
-                Some(Err(error)) if self.from_the_start(&error) => match self.reopen(error).await {
+                Some(Err(error)) if self.may_reopen(&error) => match self.reopen(error).await {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 },
@@ -252,7 +252,7 @@ impl FileState {
     }
 
     /// Whether nothing is lost by beginning again.
-    fn from_the_start(&self, error: &Error) -> bool {
+    fn may_reopen(&self, error: &Error) -> bool {
         error.kind() == ErrorKind::ConnectionLost && self.received == 0
     }
 

@@ -38,12 +38,26 @@ pub struct vtrix_client_options {
     pub stream_buffer: u64,
     /// Calls open at once on one sandbox; 4,096.
     pub max_in_flight: u64,
-    /// Connections to one sandbox at once; 16, at least 2.
+    /// Connections to one sandbox at once; 256, at least 2.
     pub max_connections: u64,
     /// Largest message accepted, in bytes; 64 MiB, at least 1 MiB.
     pub max_message: u64,
     /// Certificates trusted beside those of the platform, in PEM.
     pub extra_roots_pem: vtrix_bytes,
+    /// What the client shows to an `https` gateway that asks who it is: its certificate, the chain
+    /// if any, and the private key, not encrypted, in PEM.
+    pub client_identity_pem: vtrix_bytes,
+    /// The proxy on the way, such as `socks5h://user:password@host:1080`; `http`, `https` and
+    /// `socks5`, too. Not given: `HTTPS_PROXY` or `HTTP_PROXY`, then `ALL_PROXY`; empty: none.
+    pub proxy: vtrix_str,
+    /// What is reached without it, separated by commas: names, addresses, networks, `*`. Not given:
+    /// `NO_PROXY`; empty: nothing.
+    pub no_proxy: vtrix_str,
+    /// A connection that carries no call is closed after so long; 5 min.
+    pub idle_timeout_ms: u64,
+    /// How often a call that is idempotent, or never reached the gateway, is made again; 2, at
+    /// most 10. Negative: never.
+    pub max_retries: i64,
 }
 
 // SAFETY: `repr(C)`, the size first, and zero is valid for every field.
@@ -91,6 +105,16 @@ impl vtrix_client_options {
                 let pem = bytes(self.extra_roots_pem, "extra_roots_pem")?;
                 builder = builder.extra_root_pem(pem);
             }
+            if self.client_identity_pem.len > 0 {
+                let pem = bytes(self.client_identity_pem, "client_identity_pem")?;
+                builder = builder.client_identity_pem(pem);
+            }
+            if let Some(url) = given(self.proxy, "proxy")? {
+                builder = builder.proxy(url);
+            }
+            if let Some(list) = given(self.no_proxy, "no_proxy")? {
+                builder = builder.no_proxy(list);
+            }
         }
         builder = match self.routes {
             0 => builder,
@@ -113,6 +137,16 @@ impl vtrix_client_options {
         if let Some(time) = ever(self.heartbeat_timeout_ms) {
             builder = builder.heartbeat_timeout(time);
         }
+        if let Some(time) = ever(self.idle_timeout_ms) {
+            builder = builder.idle_timeout(time);
+        }
+        builder = match self.max_retries {
+            0 => builder,
+            retries => {
+                let retries = u32::try_from(retries.max(0)).unwrap_or(u32::MAX);
+                builder.max_retries(retries)
+            }
+        };
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         if self.stream_buffer > 0 {
             builder = builder.stream_buffer(size(self.stream_buffer));

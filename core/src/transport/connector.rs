@@ -78,13 +78,13 @@ impl Connector {
                 let stream = self.to_proxy(proxy).await?;
                 tunnel::connect(stream, host, port, proxy.authorization.clone())
                     .await
-                    .map_err(|refusal| self.refused(refusal))
+                    .map_err(|refusal| self.refused(&refusal))
             }
             ProxyKind::Socks { remote_dns: true } => {
                 let stream = self.to_proxy(proxy).await?;
                 tunnel::socks(stream, (host, port), proxy.user.as_ref())
                     .await
-                    .map_err(|refusal| self.refused(refusal))
+                    .map_err(|refusal| self.refused(&refusal))
             }
             ProxyKind::Socks { remote_dns: false } => {
                 let addresses =
@@ -95,13 +95,13 @@ impl Connector {
                     match tunnel::socks(stream, address, proxy.user.as_ref()).await {
                         Ok(stream) => return Ok(stream),
                         Err(refusal) if refusal.kind == ErrorKind::ProxyRefused => {
-                            return Err(self.refused(refusal));
+                            return Err(self.refused(&refusal));
                         }
                         Err(refusal) => last = Some(refusal),
                     }
                 }
                 let none = || tunnel::Refusal::failed("its name has no address");
-                Err(self.refused(last.unwrap_or_else(none)))
+                Err(self.refused(&last.unwrap_or_else(none)))
             }
         }
     }
@@ -120,7 +120,7 @@ impl Connector {
         }
     }
 
-    fn refused(&self, refusal: tunnel::Refusal) -> Error {
+    fn refused(&self, refusal: &tunnel::Refusal) -> Error {
         let message = format!("no connection to {}: {}", self.config.route(), refusal.words);
         Error::new(refusal.kind, message).with_may_have_run(false)
     }

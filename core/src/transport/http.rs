@@ -219,7 +219,9 @@ impl ControlPlane {
         let mut retry = Retry::new(&self.config, deadline);
         let mut may_have_run = false;
         loop {
-            let error = match self.once(call, deadline).await.and_then(read) {
+            // On the heap: every call of the crate's users would carry it otherwise.
+            let answer = Box::pin(self.once(call, deadline)).await;
+            let error = match answer.and_then(read) {
                 Ok(envelope) => return Ok(envelope),
                 Err(error) => error,
             };
@@ -275,7 +277,15 @@ impl ControlPlane {
         if Instant::now() >= deadline {
             return late(false);
         }
-        timeout_at(deadline, work).await.unwrap_or_else(|_| late(true))
+        match timeout_at(deadline, work).await {
+            // To throw away what a call has done would be worse than to be late.
+            Ok(answer)
+                if answer.is_err() || call.again != Again::Read || Instant::now() <= deadline =>
+            {
+                answer
+            }
+            _ => late(true),
+        }
     }
 
     fn failed(&self, error: &legacy::Error) -> Error {

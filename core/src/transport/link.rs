@@ -401,9 +401,9 @@ async fn reap(link: Weak<Inner>, handle: Weak<Wire>) {
             list.swap_remove(at);
             return;
         }
-        wait = if list[at].is_idle() { timeout - idle } else { timeout };
+        wait = if list[at].is_idle() { timeout.saturating_sub(idle) } else { timeout };
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 impl Connection {

@@ -81,7 +81,7 @@ pub(super) fn transient(error: &Error) -> bool {
 /// The end of a wait that begins now. [`Duration::MAX`], and what no clock reaches, is for ever.
 pub(crate) fn deadline(limit: Duration) -> Instant {
     // Tokio's own measure of "far": its timers hold no more.
-    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    const FAR: Duration = Duration::from_hours(30 * 365 * 24);
     let now = Instant::now();
     now.checked_add(limit).unwrap_or(now + FAR)
 }

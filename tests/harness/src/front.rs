@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -74,23 +74,19 @@ impl TlsFront {
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let tls = Arc::clone(&shared.tls.lock().unwrap_or_else(PoisonError::into_inner));
     let mut handshake = TlsAcceptor::from(tls).accept(&mut stream);
-    let accepted = (&mut handshake).await;
-    match accepted {
-        Ok(mut client) => {
-            shared.shaken.fetch_add(1, Ordering::SeqCst);
-            let Ok(mut gateway) = TcpStream::connect(shared.target).await else { return };
-            let _ = gateway.set_nodelay(true);
-            let _ = copy_bidirectional(&mut client, &mut gateway).await;
-        }
-        Err(_) => {
-            drop(handshake);
-            // What the client sent behind its handshake must not reset the connection before it
-            // has read why it was refused.
-            let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
-            let mut rest = [0; 4096];
-            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-        }
+    if let Ok(mut client) = (&mut handshake).await {
+        shared.shaken.fetch_add(1, Ordering::SeqCst);
+        let Ok(mut gateway) = TcpStream::connect(shared.target).await else { return };
+        let _ = gateway.set_nodelay(true);
+        let _ = copy_bidirectional(&mut client, &mut gateway).await;
+        return;
     }
+    drop(handshake);
+    // What the client sent behind its handshake must not reset the connection before it has read
+    // why it was refused.
+    let _ = stream.shutdown().await;
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
 }
 
 pub(crate) fn server_config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {

@@ -165,7 +165,7 @@ async fn the_upgrade_is_refused_with_retry_after_too() {
     let answer = after("429 Too Many Requests", "3600");
     let peer = RawPeer::websocket(Upgrade::Answer(answer), |_| async {}).await;
     let error = client(&peer).attach("sb").await.unwrap_err();
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)), "{error:?}");
+    assert_eq!(error.retry_after(), Some(Duration::from_hours(1)), "{error:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::{info, unknown};
 use crate::arguments::{Arguments, Spec, initialized};
 use crate::call::{Failure, Mode, done, gives};
 use crate::library::*;
-use crate::owned::{Owned, lent, lent_or_none};
+use crate::owned::{Owned, lent, lent_bytes, lent_or_none};
 use crate::results::{self, read};
 use crate::runner::new_client;
 use crate::slow;
@@ -41,6 +41,15 @@ pub(super) fn new(run: &Run, with: Arguments<'_>) -> Result<Gives, Failure> {
     let millis = |name: &str| Ok::<_, Failure>(with.millis(name)?.max(with.has(name).into()));
     options.connect_timeout_ms = millis("connect_timeout_sec")?;
     options.call_timeout_ms = millis("call_timeout_sec")?;
+    options.idle_timeout_ms = millis("idle_timeout_sec")?;
+    if with.has("max_retries") {
+        options.max_retries = with.count("max_retries")?.try_into().unwrap_or(i64::MAX);
+    }
+    let (proxy, no_proxy) = (with.text("proxy")?, with.text("no_proxy")?);
+    options.proxy = lent_or_none(proxy.as_deref());
+    options.no_proxy = lent_or_none(no_proxy.as_deref());
+    let pem = with.bytes("client_identity_pem")?.unwrap_or_default();
+    options.client_identity_pem = lent_bytes(&pem);
     let client = Arc::new(new_client(&options)?);
     Ok(Gives { value: Value::Null, handle: Some(Handle::Client(client)) })
 }

@@ -89,6 +89,21 @@ fn new(run: &Run, with: &Arguments<'_>) -> Result<Gives, Failure> {
     if let Some(timeout) = with.seconds("call_timeout_sec")? {
         builder = builder.call_timeout(timeout);
     }
+    if let Some(timeout) = with.seconds("idle_timeout_sec")? {
+        builder = builder.idle_timeout(timeout);
+    }
+    if let Some(retries) = with.count("max_retries")? {
+        builder = builder.max_retries(u32::try_from(retries).unwrap_or(u32::MAX));
+    }
+    if let Some(url) = with.text("proxy")? {
+        builder = builder.proxy(url);
+    }
+    if let Some(list) = with.text("no_proxy")? {
+        builder = builder.no_proxy(list);
+    }
+    if let Some(pem) = with.text("client_identity_pem")? {
+        builder = builder.client_identity_pem(pem);
+    }
     let client = builder.build()?;
     Ok(Gives { value: Value::Null, handle: Some(Handle::Client(client)) })
 }

@@ -208,6 +208,11 @@ struct Operations: Sendable {
         options.routes = try with.text("routes") == "sandboxes" ? .sandboxes : .sandbox
         options.connectTimeout = with.seconds("connect_timeout_sec")
         options.callTimeout = with.seconds("call_timeout_sec")
+        options.idleTimeout = with.seconds("idle_timeout_sec")
+        options.maxRetries = with.int("max_retries")
+        options.proxy = try with.text("proxy")
+        options.noProxy = try with.text("no_proxy")
+        options.clientIdentityPEM = try with.text("client_identity_pem").map { Data($0.utf8) }
         return Gives(handle: .client(try Client(options: options)))
     }
 

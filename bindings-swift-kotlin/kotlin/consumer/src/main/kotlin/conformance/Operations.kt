@@ -142,6 +142,11 @@ class Operations(private val endpoint: Endpoint, private val local: Path, privat
                 routes = if (with.text("routes") == "sandboxes") Routes.SANDBOXES else Routes.SANDBOX,
                 connectTimeout = with.seconds("connect_timeout_sec"),
                 callTimeout = with.seconds("call_timeout_sec"),
+                idleTimeout = with.seconds("idle_timeout_sec"),
+                maxRetries = with.long("max_retries")?.toInt(),
+                proxy = with.text("proxy"),
+                noProxy = with.text("no_proxy"),
+                clientIdentityPem = with.text("client_identity_pem")?.encodeToByteArray(),
             ),
         ),
     )
