@@ -147,7 +147,7 @@ struct Stalled {
     room: queue::Room<Result<Frame>>,
 }
 
-struct Driver {
+struct Driver<R> {
     reader: SplitStream<Socket>,
     writer: Writer,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -156,6 +156,8 @@ struct Driver {
     stalled: Option<Stalled>,
     closing: Option<Instant>,
     forsaken: bool,
+    /// Takes this connection out of the link's hands.
+    retire: R,
     pulse: Pulse,
 }
 
@@ -166,6 +168,7 @@ pub(super) async fn drive(
     shared: Arc<Shared>,
     config: Arc<Config>,
     live: Live,
+    retire: impl Fn(),
 ) {
     let pulse = socket.get_ref().pulse();
     let (socket, reader) = socket.split();
@@ -186,6 +189,7 @@ pub(super) async fn drive(
         stalled: None,
         closing: None,
         forsaken: false,
+        retire,
         pulse,
     };
     let end = driver.run(&config).await;
@@ -207,7 +211,7 @@ pub(super) async fn drive(
     }
 }
 
-impl Driver {
+impl<R: Fn()> Driver<R> {
     /// Runs until the end: `Ok` where this side ended it.
     async fn run(&mut self, config: &Config) -> Result<()> {
         // Armed when it goes off, and not whenever a byte moves: bytes move all the time.
@@ -242,9 +246,6 @@ impl Driver {
                         alarm.as_mut().reset(self.due(config));
                     }
                 }
-            }
-            if self.forsaken && !self.session.awaited() {
-                self.close();
             }
             if self.closing.is_some() && self.writer.idle() && self.session.nameless() == 0 {
                 return Ok(());
@@ -364,10 +365,11 @@ impl Driver {
         self.forsake();
     }
 
-    /// The connection takes no more calls, and ends with the last one that is waited for.
+    /// The connection takes no more calls, and ends with the last one that is waited for: those
+    /// hold it alone from now on. To close it here would fail a call that is on its way.
     fn forsake(&mut self) {
-        self.shared.usable.store(false, Ordering::Release);
         self.forsaken = true;
+        (self.retire)();
     }
 
     fn kill(&mut self, cmd_id: &str) {

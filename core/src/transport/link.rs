@@ -179,6 +179,7 @@ impl Link {
                 (Err(error), Some(retry)) if error.kind() == ErrorKind::ConnectionLost => {
                     drop(open);
                     retry.again(error).await?;
+                    ticket.again();
                 }
                 (end, _) => return end,
             }
@@ -320,9 +321,16 @@ impl Link {
             let shared = Arc::new(Shared::new());
             let live = link.0.connectivity.connected();
             let handle = Arc::new(Wire { orders, shared: shared.clone() });
-            let reaped = reap(Arc::downgrade(&link.0), Arc::downgrade(&handle));
+            let this = (Arc::downgrade(&link.0), Arc::downgrade(&handle));
+            let reaped = reap(this.0.clone(), this.1.clone());
+            // Under the lock under which calls take their places: none is put on it after this.
+            let retire = move || {
+                if let (Some(link), Some(handle)) = (this.0.upgrade(), this.1.upgrade()) {
+                    Link(link).retire(&handle);
+                }
+            };
             tokio::spawn(async move {
-                let driven = driver::drive(socket, received, shared, config, live);
+                let driven = driver::drive(socket, received, shared, config, live, retire);
                 tokio::pin!(driven);
                 tokio::select! {
                     () = &mut driven => {}
@@ -386,13 +394,13 @@ async fn dial(
 /// Waits until a connection has carried nothing for the idle time-out, and takes it out of the
 /// link. Never ends where something else does that before.
 async fn reap(link: Weak<Inner>, handle: Weak<Wire>) {
-    let mut wait = Duration::ZERO;
+    let timeout = link.upgrade().map_or(Duration::MAX, |link| link.config.idle_timeout);
+    let mut wait = timeout;
     loop {
         tokio::time::sleep_until(retry::deadline(wait)).await;
         let (Some(link), Some(handle)) = (link.upgrade().map(Link), handle.upgrade()) else {
             break;
         };
-        let timeout = link.0.config.idle_timeout;
         let mut connections = link.connections();
         let list = &mut connections.list;
         let Some(at) = list.iter().position(|c| Arc::ptr_eq(&c.handle, &handle)) else { break };

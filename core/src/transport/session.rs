@@ -215,11 +215,6 @@ impl<S> Session<S> {
         }
     }
 
-    /// Whether anybody waits for a call of this connection.
-    pub(super) fn awaited(&self) -> bool {
-        self.open.values().any(|call| call.sink.is_some())
-    }
-
     /// Abandons every call. Returns their sinks, and the commands to kill.
     pub(super) fn abandon_all(&mut self) -> (Vec<(S, bool)>, Vec<String>) {
         let mut sinks = Vec::new();

@@ -26,6 +26,12 @@ impl Ticket {
         !self.settle(WITHDRAWN) && self.0.load(Ordering::Acquire) == SENT
     }
 
+    /// The caller's: for a call that is made again. The attempt before is over, whatever became of
+    /// it; a ticket that was withdrawn stays so.
+    pub(super) fn again(&self) {
+        let _ = self.0.compare_exchange(SENT, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     fn settle(&self, to: u8) -> bool {
         self.0.compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -44,5 +50,17 @@ mod tests {
         assert!(!ticket.withdraw(), "it was not sent");
         assert!(!ticket.take(), "and is not any more");
         assert!(!ticket.withdraw());
+    }
+
+    #[test]
+    fn an_attempt_that_is_over_leaves_room_for_another() {
+        let ticket = Ticket::default();
+        assert!(ticket.take());
+        ticket.again();
+        assert!(ticket.take() && !ticket.take());
+        ticket.again();
+        assert!(!ticket.withdraw());
+        ticket.again();
+        assert!(!ticket.take(), "nobody waits for it any more");
     }
 }
