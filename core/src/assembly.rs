@@ -227,7 +227,7 @@ pub(crate) fn collected(sandbox: &Sandbox, collected: Collected) -> Result<Comma
     let outcome = Outcome::told(code, signal, offsets);
     let assembled = match answer.output {
         // A gateway that notified nothing has it all in the answer.
-        Some(answered) if output.is_empty() && offsets == (0, 0) && !answered.is_empty() => {
+        Some(answered) if output.is_empty() && offsets == (0, 0) => {
             let kept = whole_characters(answered.as_bytes(), max_output).len();
             pieces.push(OutputStream::Stdout, kept);
             let cut = answer.output_truncated || kept < answered.len();

@@ -137,7 +137,10 @@ pub fn session(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let mut session: Session<u64> = Session::new();
     let mut world = World::default();
-    while let Ok(event) = Event::arbitrary(&mut input) {
+    // Of nothing, an event can be made for ever.
+    while !input.is_empty()
+        && let Ok(event) = Event::arbitrary(&mut input)
+    {
         let frame = match event {
             Event::Open { kill } => {
                 world.next += 1;

@@ -44,7 +44,10 @@ pub fn replay(data: &[u8]) {
     let mut replay = Replay::default();
     let mut model: Vec<(Stream, u8)> = Vec::new();
     let mut readers: [Reader; 3] = Default::default();
-    while let Ok(event) = Event::arbitrary(&mut input) {
+    // Of nothing, an event can be made for ever.
+    while !input.is_empty()
+        && let Ok(event) = Event::arbitrary(&mut input)
+    {
         match event {
             Event::Write { stderr, bytes } => push(&mut replay, &mut model, stderr, bytes),
             Event::Flood { stderr, pattern, len } => {
