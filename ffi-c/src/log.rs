@@ -46,7 +46,10 @@ pub type vtrix_log_fn = Option<
 /// Records that wait for the function: a burst of a few thousand calls.
 const WAITING: usize = 4096;
 
-static CURRENT: ForkLock<Option<Arc<Log>>> = ForkLock::new(None);
+static CURRENT: ForkLock<Option<Running>> = ForkLock::new(None);
+/// Threads of logs that were unset by their own function: they end by themselves, and are joined
+/// by whoever ends the library. Each with its process.
+static ENDING: ForkLock<Vec<(u32, JoinHandle<()>)>> = ForkLock::new(Vec::new());
 /// The level of the current log, so that a record nobody wants costs one load.
 static LEVEL: AtomicI32 = AtomicI32::new(VTRIX_LOG_OFF);
 
@@ -60,13 +63,18 @@ struct Record {
     message: String,
 }
 
-/// A function that is set, and the thread that calls it.
+/// Where records go. Whoever logs at the moment holds it too.
 struct Log {
     pid: u32,
     records: SyncSender<Option<Record>>,
     lost: Arc<AtomicU64>,
     active: Arc<AtomicBool>,
-    thread: OnceLock<JoinHandle<()>>,
+}
+
+/// A log, and the thread that calls its function: only who ends the log has the thread.
+struct Running {
+    log: Arc<Log>,
+    thread: JoinHandle<()>,
 }
 
 type Function = unsafe extern "C" fn(*mut c_void, i32, vtrix_str, vtrix_str);
@@ -107,9 +115,9 @@ pub unsafe extern "C" fn vtrix_set_log(
                 let message = "the program has a log of its own: the library's goes there";
                 return Err(Failure::own(VTRIX_STATUS_CONFLICT, message));
             }
-            let log = Log::start(function, user)
+            let running = Running::start(function, user)
                 .map_err(|error| Failure::internal(format!("no thread could be made: {error}")))?;
-            let before = CURRENT.lock().replace(log);
+            let before = CURRENT.lock().replace(running);
             LEVEL.store(level, Ordering::Release);
             retire(before);
             Ok(())
@@ -126,17 +134,33 @@ pub(crate) fn unset() {
     retire(before);
 }
 
-fn retire(log: Option<Arc<Log>>) {
-    let Some(log) = log else { return };
+/// As [`unset`], for good: no thread of any log is left. Not on one of them.
+pub(crate) fn end() {
+    unset();
+    let ending = std::mem::take(&mut *ENDING.lock());
+    for (process, thread) in ending {
+        if process == pid() {
+            // A panic of its function's would have ended the process.
+            drop(thread.join());
+        } else {
+            std::mem::forget(thread);
+        }
+    }
+}
+
+fn retire(running: Option<Running>) {
+    let Some(Running { log, thread }) = running else { return };
     if log.pid != pid() {
         // The parent's, with the parent's thread.
-        std::mem::forget(log);
+        std::mem::forget((log, thread));
         return;
     }
     log.active.store(false, Ordering::Release);
     if LOG_THREAD.with(Cell::get) {
-        // The thread ends by itself once this call of its function returns.
+        // The thread ends by itself once this call of its function returns: told so, or, where
+        // the queue is full, because nobody sends any more.
         drop(log.records.try_send(None));
+        ENDING.lock().push((log.pid, thread));
         return;
     }
     // A full queue is being emptied without any call, so there will be room. A send that blocks
@@ -144,28 +168,19 @@ fn retire(log: Option<Arc<Log>>) {
     while let Err(TrySendError::Full(_)) = log.records.try_send(None) {
         std::thread::yield_now();
     }
-    if let Some(thread) = Arc::into_inner(log).and_then(|log| log.thread.into_inner()) {
-        drop(thread.join());
-    }
+    drop(thread.join());
 }
 
-impl Log {
-    fn start(function: Function, user: Arc<UserData>) -> std::io::Result<Arc<Self>> {
+impl Running {
+    fn start(function: Function, user: Arc<UserData>) -> std::io::Result<Self> {
         let (records, queue) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         let active = Arc::new(AtomicBool::new(true));
-        let log = Arc::new(Self {
-            pid: pid(),
-            records,
-            lost: lost.clone(),
-            active: active.clone(),
-            thread: OnceLock::new(),
-        });
+        let log = Arc::new(Log { pid: pid(), records, lost: lost.clone(), active: active.clone() });
         let thread = std::thread::Builder::new()
             .name("vtrix-log".into())
             .spawn(move || work(&queue, function, &user, &lost, &active))?;
-        let _ = log.thread.set(thread);
-        Ok(log)
+        Ok(Self { log, thread })
     }
 }
 
@@ -219,7 +234,8 @@ impl tracing::Subscriber for Collector {
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        let Some(log) = CURRENT.lock().clone().filter(|log| log.pid == pid()) else { return };
+        let log = CURRENT.lock().as_ref().map(|running| running.log.clone());
+        let Some(log) = log.filter(|log| log.pid == pid()) else { return };
         let mut line = Line(String::new());
         event.record(&mut line);
         let record = Record {

@@ -72,7 +72,7 @@ pub unsafe extern "C" fn vtrix_shutdown(out_error: *mut *mut vtrix_error) -> vtr
             if let Some(engine) = Engine::retire() {
                 engine.stop();
             }
-            log::unset();
+            log::end();
             Ok(())
         })
     }

@@ -308,7 +308,18 @@ static void on_log(void *user_data, int32_t level, vtrix_str target, vtrix_str m
     latch_add(&((seen *)user_data)->events);
 }
 
-static void logs(const vtrix_sandbox *sandbox)
+/* A connection that is made and closed: its end is logged. */
+static void connect_and_close(const vtrix_client *client, vtrix_str id)
+{
+    vtrix_error *error = NULL;
+    vtrix_sandbox *sandbox = NULL;
+    OK(vtrix_client_attach(client, id, NULL, &sandbox, &error));
+    OK(vtrix_sandbox_mkdir(sandbox, VTRIX_STR("x"), &error));
+    vtrix_sandbox_close(sandbox);
+    vtrix_sandbox_free(sandbox);
+}
+
+static void logs(const vtrix_client *client, const vtrix_sandbox *sandbox)
 {
     vtrix_error *error = NULL;
     seen it;
@@ -318,12 +329,78 @@ static void logs(const vtrix_sandbox *sandbox)
     FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_set_log(on_log, &it, on_drop, 77, &error));
     CHECK(latch_count(&it.drops) == 1);
     OK(vtrix_set_log(on_log, &it, on_drop, VTRIX_LOG_TRACE, &error));
-    free(test_run(sandbox, "true"));
+    connect_and_close(client, vtrix_sandbox_id(sandbox));
+    latch_wait(&it.events, 1);
     OK(vtrix_set_log(NULL, NULL, NULL, VTRIX_LOG_OFF, &error));
     CHECK(latch_count(&it.drops) == 2);
     count = latch_count(&it.events);
-    free(test_run(sandbox, "true"));
+    connect_and_close(client, vtrix_sandbox_id(sandbox));
     CHECK(latch_count(&it.events) == count);
+}
+
+#define LOGGING 8
+
+typedef struct busy {
+    const vtrix_client *client;
+    vtrix_str id;
+    latch over;
+} busy;
+
+static void *connect_and_log(void *argument)
+{
+    busy *it = argument;
+    int i;
+    for (i = 0; i < 8; i++) {
+        connect_and_close(it->client, it->id);
+    }
+    latch_add(&it->over);
+    return NULL;
+}
+
+/* Unsetting waits for the last call, however many threads log at that moment. */
+static void unset_while_others_log(const vtrix_client *client, const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    pthread_t threads[LOGGING];
+    busy all = {NULL, {NULL, 0}, LATCH};
+    seen it;
+    int i, sets = 0;
+
+    all.client = client;
+    all.id = vtrix_sandbox_id(sandbox);
+    for (i = 0; i < LOGGING; i++) {
+        CHECK(pthread_create(&threads[i], NULL, connect_and_log, &all) == 0);
+    }
+    seen_init(&it);
+    while (latch_count(&all.over) < LOGGING) {
+        OK(vtrix_set_log(on_log, &it, on_drop, VTRIX_LOG_TRACE, &error));
+        OK(vtrix_set_log(NULL, NULL, NULL, VTRIX_LOG_OFF, &error));
+        CHECK(latch_count(&it.drops) == ++sets);
+    }
+    for (i = 0; i < LOGGING; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+static void on_log_once(void *user_data, int32_t level, vtrix_str target, vtrix_str message)
+{
+    vtrix_error *error = NULL;
+    (void)level, (void)target, (void)message;
+    OK(vtrix_set_log(NULL, NULL, NULL, VTRIX_LOG_OFF, &error));
+    latch_add(&((seen *)user_data)->events);
+}
+
+/* Unset by its own function, which is then the last call. */
+static void unset_from_inside(const vtrix_client *client, const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    seen it;
+
+    seen_init(&it);
+    OK(vtrix_set_log(on_log_once, &it, on_drop, VTRIX_LOG_TRACE, &error));
+    connect_and_close(client, vtrix_sandbox_id(sandbox));
+    latch_wait(&it.drops, 1);
+    CHECK(latch_count(&it.events) == 1);
 }
 
 int main(void)
@@ -340,7 +417,9 @@ int main(void)
     calling_back_in(client, sandbox);
     pulled(sandbox);
     file_pieces(sandbox);
-    logs(sandbox);
+    logs(client, sandbox);
+    unset_while_others_log(client, sandbox);
+    unset_from_inside(client, sandbox);
     test_end(sandbox);
     vtrix_client_free(client);
     OK(vtrix_shutdown(&error));

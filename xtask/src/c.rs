@@ -9,14 +9,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use crate::examples::Served;
+use crate::examples::served;
 use crate::header::{declared, scratch, symbols};
 use crate::install::install;
-use crate::steps::{Count, Progress, cargo, quiet};
-use crate::{header, nulls, root, target};
+use crate::steps::{Count, Progress, at_once, cargo, quiet, run};
+use crate::{examples, header, nulls, root};
 
 /// Programs under `tests/c`. A child of fork leaks by design what was its parent's, so valgrind has
 /// no part in that one.
@@ -53,10 +51,6 @@ const WAYS: &[Way] = &[
     },
     Way { name: "plain", flags: &[], wrapper: &[] },
 ];
-/// Programs at a time, each with a gateway: they wait more than they work.
-const AT_ONCE: usize = 4;
-/// Programs under `examples/c`.
-const EXAMPLES: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
 const WARNINGS: &[&str] =
     &["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wundef", "-Werror"];
 
@@ -76,6 +70,50 @@ pub(crate) fn test() -> Result<(), String> {
     let outcome = steps(&mut progress);
     println!("{}", progress.last_line());
     outcome
+}
+
+/// Measures the C interface beside Rust, and what it adds to a program.
+pub(crate) fn bench() -> Result<(), String> {
+    let directory = scratch("c/bench")?;
+    let prefix = directory.join("prefix");
+    install(&prefix, true)?;
+    let (tests, source) = (root().join("tests/c"), root().join("tests/bench/c/bench.c"));
+    let support = format!("-I{}", tests.display());
+    let binary = compile(&prefix, &source, &directory.join("bench"), &["-O2", &support])?;
+    run(examples::beside("C", 5, &binary))?;
+    sizes(&prefix, &directory)
+}
+
+/// Prints the sizes of the libraries, and of a program that has all of the static one in it.
+fn sizes(prefix: &Path, directory: &Path) -> Result<(), String> {
+    let told = |what: &str, path: &Path| {
+        let size = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("{what:<44} {:>11} bytes", size.len());
+        Ok::<(), String>(())
+    };
+    told("shared library", &prefix.join("lib/libvtrix_sandbox.so"))?;
+    told("static library", &prefix.join("lib/libvtrix_sandbox.a"))?;
+    let linked =
+        [("static program", ""), ("static program, sections collected", "-Wl,--gc-sections")];
+    for (what, flag) in linked {
+        let binary = directory.join("static");
+        let mut compile = Command::new("cc");
+        compile.args(["-std=c11", "-O2", "-s"]).arg(root().join("tests/c/consumer/main.c"));
+        compile
+            .args(pkg_config(prefix, "vtrix-sandbox-static", &[])?)
+            .args((!flag.is_empty()).then_some(flag));
+        compile.arg("-o").arg(&binary);
+        quiet(compile)?;
+        told(what, &binary)?;
+    }
+    Ok(())
+}
+
+fn pkg_config(prefix: &Path, name: &str, further: &[&str]) -> Result<Vec<String>, String> {
+    let mut ask = Command::new("pkg-config");
+    ask.args(["--cflags", "--libs"]).args(further).arg(name);
+    ask.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    Ok(quiet(ask)?.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Everything about the C interface, as steps of a longer run.
@@ -132,16 +170,12 @@ fn packaging(prefix: &Path) -> Result<(), String> {
     let source = directory.join("main.c");
     copy(&root().join("tests/c/consumer/main.c"), &source)?;
     for (kind, further) in [("shared", &[][..]), ("static", &["--static"][..])] {
-        let mut ask = Command::new("pkg-config");
-        ask.args(["--cflags", "--libs"]).args(further).arg("vtrix-sandbox");
-        ask.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
-        let flags = quiet(ask)?;
         let library = prefix.join("lib");
-        let flags = flags.split_whitespace().map(|flag| match (flag, kind) {
-            // Both kinds lie beside each other, and the linker prefers the shared one.
-            ("-lvtrix_sandbox", "static") => "-l:libvtrix_sandbox.a",
-            (flag, _) => flag,
-        });
+        let mut flags = pkg_config(prefix, "vtrix-sandbox", further)?;
+        // Both kinds lie beside each other, and the linker prefers the shared one.
+        for flag in flags.iter_mut().filter(|flag| kind == "static" && *flag == "-lvtrix_sandbox") {
+            "-l:libvtrix_sandbox.a".clone_into(flag);
+        }
         let binary = directory.join(kind);
         let mut compile = Command::new("cc");
         compile.arg("-std=c11").args(WARNINGS).arg(&source).args(flags);
@@ -186,22 +220,6 @@ fn tests(prefix: &Path) -> Result<Count, (Count, String)> {
     if problems.is_empty() { Ok(count) } else { Err((count, problems.join("\n"))) }
 }
 
-/// Does all of it, several at the same time, and gives what went wrong.
-fn at_once<T: Sync>(jobs: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) -> Vec<String> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut problems = Vec::new();
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            problems.extend(run(job).err());
-        }
-        problems
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
-    })
-}
-
 fn test_program(prefix: &Path, directory: &Path, name: &str, way: &Way) -> Result<(), String> {
     let tests = root().join("tests/c");
     let place = if name == NULLS { directory } else { &tests };
@@ -236,50 +254,12 @@ fn compile(prefix: &Path, source: &Path, binary: &Path, flags: &[&str]) -> Resul
     Ok(binary.to_owned())
 }
 
-/// Runs a program with a gateway of its own, which must be left clean.
-fn served(command: &mut Command) -> Result<String, String> {
-    let gateway = Served::start()?;
-    command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
-    command.env("VTRIX_PROJECT_ID", &gateway.project);
-    let output = command.output().map_err(|error| error.to_string())?;
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        return Err(format!("{told}{}{}", String::from_utf8_lossy(&output.stderr), output.status));
-    }
-    gateway.end()?;
-    Ok(told)
-}
-
-/// Builds and runs each example; what it prints is the Rust one's, ids and times aside.
+/// Builds and runs each example; what it prints is the Rust one's.
 fn examples(prefix: &Path) -> Result<(), String> {
-    let mut build = cargo(["build", "--quiet"]);
-    build.args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
-    quiet(build)?;
-    let problems = at_once(EXAMPLES, |name| {
+    examples::print_as_rust(|name| {
         let source = root().join("examples/c").join(format!("{name}.c"));
-        let binary = compile(prefix, &source, &scratch("c/examples")?.join(name), &[])?;
-        let from_c = served(&mut Command::new(&binary))?;
-        let from_rust = served(&mut Command::new(target().join("debug/examples").join(name)))?;
-        if shape(&from_c) == shape(&from_rust) {
-            return Ok(());
-        }
-        Err(format!("{name} prints\n{from_c}\nand the Rust one\n{from_rust}"))
-    });
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
-}
-
-/// What a program prints, without what differs from one run to the next: ids, times, ports and
-/// the directories of this machine.
-fn shape(text: &str) -> Vec<String> {
-    let differs = |word: &str| {
-        word.contains(|c: char| c.is_ascii_digit())
-            || word.contains("/tmp/")
-            || word.starts_with("sb-")
-    };
-    let word = |word| if differs(word) { "#" } else { word };
-    text.lines()
-        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
-        .collect()
+        compile(prefix, &source, &scratch("c/examples")?.join(name), &[]).map(Command::new)
+    })
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use crate::packages;
 use crate::steps::{cargo, quiet};
+use crate::{go_toolchain, packages};
 
 /// One thing that is needed.
 struct Need {
@@ -46,6 +46,7 @@ fn needs() -> Vec<Need> {
         Need { what: "root", found: root_user() },
         Need { what: "shell", found: shell() },
         Need { what: "programs of the other languages", found: packages::install() },
+        Need { what: "Go", found: go_toolchain::describe() },
     ]
 }
 

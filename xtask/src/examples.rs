@@ -1,9 +1,10 @@
 //! Running every example for real: with the gateway that it starts itself, and with a served one.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::steps::{cargo, quiet};
+use crate::steps::{at_once, cargo, quiet};
 use crate::target;
 
 /// Every example program.
@@ -30,6 +31,64 @@ pub(crate) fn run_all() -> Result<(), String> {
         quiet(command)?;
     }
     served.end()
+}
+
+/// Examples that every language has.
+pub(crate) const EVERYWHERE: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
+
+/// Fails unless another language's examples print what the Rust ones do, ids and times aside. Each
+/// of [`EVERYWHERE`] runs with a gateway of its own, which must be left clean.
+pub(crate) fn print_as_rust(
+    other: impl Fn(&str) -> Result<Command, String> + Sync,
+) -> Result<(), String> {
+    let mut build = cargo(["build", "--quiet"]);
+    build.args(EVERYWHERE.iter().flat_map(|name| ["--example", name]));
+    quiet(build)?;
+    let problems = at_once(EVERYWHERE, |name| {
+        let from_other = served(&mut other(name)?)?;
+        let from_rust = served(&mut Command::new(target().join("debug/examples").join(name)))?;
+        if shape(&from_other) == shape(&from_rust) {
+            return Ok(());
+        }
+        Err(format!("{name} prints\n{from_other}\nand the Rust one\n{from_rust}"))
+    });
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+/// Measures a program of another language's beside Rust; a call of it may cost so many
+/// microseconds more.
+pub(crate) fn beside(language: &str, more: u32, program: &Path) -> Command {
+    let mut command = cargo(["run", "--release", "-p", "vtrix-bench", "--", "beside"]);
+    command.arg(format!("{language}={more}={}", program.display()));
+    command
+}
+
+/// Runs a program with a gateway of its own, which must be left clean.
+pub(crate) fn served(command: &mut Command) -> Result<String, String> {
+    let gateway = Served::start()?;
+    command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
+    command.env("VTRIX_PROJECT_ID", &gateway.project);
+    let output = command.output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        return Err(format!("{told}{}{}", String::from_utf8_lossy(&output.stderr), output.status));
+    }
+    gateway.end()?;
+    Ok(told)
+}
+
+/// What a program prints, without what differs from one run to the next: ids, times, ports and
+/// the directories of this machine.
+fn shape(text: &str) -> Vec<String> {
+    let differs = |word: &str| {
+        word.contains(|c: char| c.is_ascii_digit())
+            || word.contains("/tmp/")
+            || word.starts_with("sb-")
+    };
+    let word = |word| if differs(word) { "#" } else { word };
+    text.lines()
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 /// A gateway in another process.

@@ -4,19 +4,16 @@
 //! and examples run as modules outside of the tree that depend on it. The network is not asked:
 //! the package depends on nothing but the standard library.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::examples::Served;
 use crate::install::install;
-use crate::mobile::{locked, mirror, need_programs, told};
+use crate::mobile::{locked, mirror, told};
 use crate::steps::{Count, Progress, quiet};
-use crate::{root, steps, target};
+use crate::{examples, go_toolchain, root, steps, target};
 
 const MODULE: &str = "github.com/vtrixai/sandbox-native/bindings-go";
-/// Programs under `examples/go`.
-const EXAMPLES: &[&str] = &["basic", "stream", "attach", "files", "lifecycle"];
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 6;
@@ -25,6 +22,7 @@ pub(crate) const STEPS: usize = 6;
 struct Place {
     directory: PathBuf,
     prefix: PathBuf,
+    program: PathBuf,
 }
 
 /// `cargo xtask go` by itself.
@@ -35,10 +33,22 @@ pub(crate) fn test() -> Result<(), String> {
     outcome
 }
 
+/// Measures the Go package beside Rust.
+pub(crate) fn bench() -> Result<(), String> {
+    let (mut place, _lock) = Place::new()?;
+    place.prefix = place.directory.join("release");
+    install(&place.prefix, true)?;
+    let outside = place.outside("tests/bench/go")?;
+    let binary = place.directory.join("bench");
+    let mut build = place.go(&outside);
+    build.args(["build", "-o"]).arg(&binary).arg(".");
+    quiet(build)?;
+    steps::run(examples::beside("Go", 10, &binary))
+}
+
 /// Everything about the Go package, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
-    let (directory, _lock) = locked("go")?;
-    let place = Place { prefix: directory.join("prefix"), directory };
+    let (place, _lock) = Place::new()?;
     progress.check("Go: install", || place.install())?;
     progress.check("Go: format and vet", || place.vet())?;
     progress.measured("Go: tests, with the race detector", || {
@@ -62,9 +72,14 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
 }
 
 impl Place {
+    fn new() -> Result<(Self, File), String> {
+        let (directory, lock) = locked("go")?;
+        let program = go_toolchain::find()?;
+        Ok((Self { prefix: directory.join("prefix"), directory, program }, lock))
+    }
+
     /// Lays down the library, without debug information: linking reads all of it, every time.
     fn install(&self) -> Result<(), String> {
-        need_programs(&[("go", "install Go 1.26 or later"), ("pkg-config", "install pkg-config")])?;
         install(&self.prefix, false)?;
         let mut strip = Command::new("strip");
         strip.arg("--strip-debug").arg(self.prefix.join("lib/libvtrix_sandbox.a"));
@@ -74,17 +89,17 @@ impl Place {
     }
 
     fn go(&self, directory: &Path) -> Command {
-        let mut command = Command::new("go");
+        let mut command = go_toolchain::command(&self.program);
         command.current_dir(directory).env("PKG_CONFIG_PATH", self.prefix.join("lib/pkgconfig"));
         command.env("VTRIX_HARNESS", target().join("debug/vtrix-harness"));
-        command.env("GOPROXY", "off").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "1");
+        command.env("GOPROXY", "off").env("CGO_ENABLED", "1");
         command
     }
 
     fn vet(&self) -> Result<(), String> {
-        let modules = ["bindings-go", "bindings-go/conformance", "examples/go"];
+        let modules = ["bindings-go", "bindings-go/conformance", "examples/go", "tests/bench/go"];
         for module in modules {
-            let mut format = Command::new("gofmt");
+            let mut format = Command::new(self.program.with_file_name("gofmt"));
             format.arg("-l").arg(root().join(module));
             let unlike = quiet(format)?;
             if !unlike.is_empty() {
@@ -108,7 +123,7 @@ impl Place {
         Ok(copy)
     }
 
-    /// Builds and runs each example; what it prints is the Rust one's, ids and times aside.
+    /// Builds and runs each example; what it prints is the Rust one's.
     fn examples(&self) -> Result<(), String> {
         let outside = self.outside("examples/go")?;
         let binaries = self.directory.join("examples");
@@ -116,34 +131,8 @@ impl Place {
         let mut build = self.go(&outside);
         build.args(["build", "-o"]).arg(&binaries).arg("./...");
         quiet(build)?;
-        let gateway = Served::start()?;
-        for name in EXAMPLES {
-            let from_go = served(&gateway, Command::new(binaries.join(name)))?;
-            let rust = steps::cargo(["run", "--quiet", "--example", name]);
-            let from_rust = served(&gateway, rust)?;
-            if shape(&from_go) != shape(&from_rust) {
-                return Err(format!("{name} prints\n{from_go}\nand the Rust one\n{from_rust}"));
-            }
-        }
-        gateway.end()
+        examples::print_as_rust(|name| Ok(Command::new(binaries.join(name))))
     }
-}
-
-fn served(gateway: &Served, mut command: Command) -> Result<String, String> {
-    command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
-    command.env("VTRIX_PROJECT_ID", &gateway.project);
-    quiet(command)
-}
-
-/// What a program prints, without what differs from one run to the next: words with digits in
-/// them are ids, times, ports and kernels.
-fn shape(text: &str) -> Vec<String> {
-    let word = |word: &str| {
-        if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word }.to_owned()
-    };
-    text.lines()
-        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
-        .collect()
 }
 
 /// Runs tests in silence and counts them.

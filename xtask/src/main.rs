@@ -13,6 +13,7 @@ mod documents;
 mod examples;
 mod fuzz;
 mod go;
+mod go_toolchain;
 mod header;
 mod install;
 mod kotlin;
@@ -117,9 +118,17 @@ enum Command {
         debug: bool,
     },
     /// Test the C interface from an installed prefix, plainly, under sanitizers and valgrind.
-    C,
+    C {
+        /// Measure instead, beside Rust.
+        #[arg(long)]
+        bench: bool,
+    },
     /// Test the Go package against an installed prefix: races, pointers, scenarios, examples.
-    Go,
+    Go {
+        /// Measure instead, beside Rust.
+        #[arg(long)]
+        bench: bool,
+    },
     /// Write THIRD-PARTY-NOTICES.txt: what others wrote that is linked into what we ship.
     Notices {
         /// Only say whether it is current.
@@ -177,8 +186,10 @@ fn main() -> ExitCode {
         Command::Size => size::measure(),
         Command::Header { check } => header::run(check),
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
-        Command::C => c::test(),
-        Command::Go => go::test(),
+        Command::C { bench: true } => c::bench(),
+        Command::C { bench: false } => c::test(),
+        Command::Go { bench: true } => go::bench(),
+        Command::Go { bench: false } => go::test(),
         Command::Notices { check } => notices::run(check),
         Command::Package => package::quickstart(),
         Command::Dist => dist::all(),

@@ -27,17 +27,29 @@ pub(crate) fn install() -> Result<String, String> {
     if missing.is_empty() {
         return Ok("yes".to_owned());
     }
-    let advice = || format!("install {} (Debian's names)", missing.join(", "));
+    apt_install(&missing)?;
+    let still = self::missing();
+    if still.is_empty() { Ok("installed".to_owned()) } else { Err(advice(&still)) }
+}
+
+/// Installs packages on a system that has `apt-get`.
+///
+/// # Errors
+/// Names them.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<(), String> {
+    let advice = |_| advice(packages);
     let mut version = Command::new("apt-get");
     version.arg("--version");
-    quiet(version).map_err(|_| advice())?;
-    println!("installing {}", missing.join(", "));
-    run(apt(&["update"])).map_err(|_| advice())?;
+    quiet(version).map_err(advice)?;
+    println!("installing {}", packages.join(", "));
+    run(apt(&["update"])).map_err(advice)?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-    arguments.extend(&missing);
-    run(apt(&arguments)).map_err(|_| advice())?;
-    let still = self::missing();
-    if still.is_empty() { Ok("installed".to_owned()) } else { Err(advice()) }
+    arguments.extend(packages);
+    run(apt(&arguments)).map_err(advice)
+}
+
+fn advice(packages: &[&str]) -> String {
+    format!("install {} (Debian's names)", packages.join(", "))
 }
 
 /// Finds programs that are Debian packages of the same name, and installs what is missing.

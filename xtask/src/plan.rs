@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
 use crate::{
-    c, dist, doctor, documents, examples, fuzz, kotlin, limits, notices, package, python, readme,
-    swift, tidy,
+    c, dist, doctor, documents, examples, fuzz, go, kotlin, limits, notices, package, python,
+    readme, swift, tidy,
 };
 
 /// Steps of [`steps`].
-const STEPS: usize = 19 + python::STEPS + c::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 19 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -56,6 +56,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
         return Ok(());
     }
     c::steps(progress)?;
+    go::steps(progress)?;
     python::steps(progress)?;
     kotlin::steps(progress)?;
     swift::steps(progress)

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use crate::root;
@@ -81,6 +83,28 @@ pub(crate) fn shown(command: &Command) -> String {
         if argument.contains(' ') { format!("'{argument}'") } else { argument.into_owned() }
     });
     std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// Programs at a time, each with a gateway: they wait more than they work.
+const AT_ONCE: usize = 4;
+
+/// Does all of it, several at the same time, and gives what went wrong.
+pub(crate) fn at_once<T: Sync>(
+    jobs: &[T],
+    run: impl Fn(&T) -> Result<(), String> + Sync,
+) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut problems = Vec::new();
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            problems.extend(run(job).err());
+        }
+        problems
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+    })
 }
 
 fn number_before(text: &str, word: &str) -> u64 {

@@ -5,6 +5,7 @@
 //! client is this process; the gateway, and each end of a floor, is this same program in another
 //! process and role. Medians over several rounds, ours and the floor by turns.
 
+mod beside;
 mod calls;
 mod floor;
 mod large;
@@ -48,6 +49,16 @@ struct Arguments {
 /// What this program is in another process of the same measurement.
 #[derive(Subcommand)]
 enum Role {
+    /// Measures programs of other languages beside Rust; `cargo xtask c --bench` and `cargo xtask
+    /// go --bench` build them.
+    Beside {
+        /// `NAME=MICROSECONDS=PATH`: what it is called, what a call may cost more, and where it is.
+        #[arg(required = true)]
+        programs: Vec<beside::Program>,
+    },
+    /// The Rust one beside them.
+    #[command(hide = true)]
+    BesideRole { measurement: String, amount: usize },
     /// The gateway under measurement.
     #[command(hide = true)]
     Gateway,
@@ -78,6 +89,13 @@ fn main() -> Fallible {
             }
             Some(Role::FloorServer { socket }) => floor::server(socket).await,
             Some(Role::FloorRelay { socket }) => floor::relay(socket).await,
+            Some(Role::Beside { programs }) => {
+                let bytes = arguments.megabytes * 1_000_000;
+                beside::measure(programs, arguments.rounds.max(1), bytes).await
+            }
+            Some(Role::BesideRole { measurement, amount }) => {
+                beside::role(measurement, *amount).await
+            }
             Some(Role::SpawnFloor { .. }) => Ok(()),
             None => measure(&arguments).await,
         }

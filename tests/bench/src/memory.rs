@@ -41,6 +41,12 @@ impl Memory {
         Ok(self.kibibytes("VmHWM:")? as f64 / 1024.0)
     }
 
+    /// The size at the beginning, in KiB.
+    #[expect(clippy::cast_precision_loss, reason = "kibibytes of a process")]
+    pub(crate) fn size(&self) -> f64 {
+        self.before as f64
+    }
+
     fn kibibytes(&self, field: &str) -> Fallible<u64> {
         let status = std::fs::read_to_string(self.process.join("status"))?;
         let line = status.lines().find(|line| line.starts_with(field)).ok_or("no such field")?;

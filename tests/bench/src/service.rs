@@ -62,6 +62,7 @@ pub(crate) async fn gateway() -> Fallible {
 pub(crate) struct Service {
     part: Part,
     pub(crate) client: Client,
+    url: String,
     token: String,
     pub(crate) addr: SocketAddr,
     /// The gateway's.
@@ -77,12 +78,18 @@ impl Service {
         println!("isolation: {mode}");
         let addr = url.trim_start_matches("http://").parse()?;
         let client = Client::builder().base_url(&url).token(&token).project_id(PROJECT).build()?;
-        Ok(Self { part, client, token, addr, data_dir })
+        Ok(Self { part, client, url, token, addr, data_dir })
     }
 
     /// The gateway's process.
     pub(crate) fn gateway_pid(&self) -> Fallible<u32> {
         self.part.child.id().ok_or_else(|| "the gateway has ended".into())
+    }
+
+    /// What names the gateway to another program.
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 3] {
+        let (url, token) = (self.url.as_str(), self.token.as_str());
+        [("VTRIX_BASE_URL", url), ("VTRIX_TOKEN", token), ("VTRIX_PROJECT_ID", PROJECT)]
     }
 
     /// Another client, through a proxy.

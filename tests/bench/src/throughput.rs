@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use vtrix_sandbox::Sandbox;
+
 use crate::Fallible;
 use crate::floor::Floor;
 use crate::memory::Memory;
@@ -12,7 +14,7 @@ use crate::service::Service;
 pub(crate) const RATIO: Goal = Goal::AtLeast(0.8);
 
 /// A command that writes so many bytes to a pipe, and costs little itself.
-fn source(bytes: usize) -> String {
+pub(crate) fn source(bytes: usize) -> String {
     format!("head -c {bytes} /dev/zero | tr '\\0' x")
 }
 
@@ -31,14 +33,7 @@ pub(crate) async fn stdout(
         floors.push(floor.output(&command, bytes).await?);
         let memory = Memory::begin()?;
         let begun = Instant::now();
-        let mut stream = sandbox.run(command.as_str()).stream().await?;
-        let mut total = 0;
-        while let Some(event) = stream.next().await {
-            total += event?.data().map_or(0, bytes::Bytes::len);
-        }
-        if total != bytes {
-            return Err(format!("{total} bytes in place of {bytes}").into());
-        }
+        stdout_once(&sandbox, &command, bytes).await?;
         ours.push(megabytes_a_second(bytes, begun.elapsed()));
         growths.push(memory.growth()?);
     }
@@ -48,6 +43,16 @@ pub(crate) async fn stdout(
     floor.end().await?;
     sandbox.delete().await?;
     Ok(())
+}
+
+/// Streams and drops what a command writes, which must be so many bytes.
+pub(crate) async fn stdout_once(sandbox: &Sandbox, command: &str, bytes: usize) -> Fallible {
+    let mut stream = sandbox.run(command).stream().await?;
+    let mut total = 0;
+    while let Some(event) = stream.next().await {
+        total += event?.data().map_or(0, bytes::Bytes::len);
+    }
+    if total == bytes { Ok(()) } else { Err(format!("{total} bytes in place of {bytes}").into()) }
 }
 
 /// A file up and down again.
