@@ -76,7 +76,7 @@ func (c *Command) Logs(ctx context.Context) (*ExecStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, f)}, nil
+	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Collected is output that was waited for.

@@ -137,6 +137,15 @@ func TestFaultsInTheMiddle(t *testing.T) {
 			sh(t, dir, up)
 			fault.fault(p)
 			is(t, <-ended, fault.kinds)
+			var states []vtrix.ConnectionState
+			for event, err := range through.ConnectionEvents(patience(t)) {
+				must(t, err)
+				states = append(states, event.State)
+				must(t, through.Close())
+			}
+			if len(states) < 2 || states[len(states)-1] != vtrix.ConnectionClosed {
+				t.Errorf("the connection was %v", states)
+			}
 		})
 		t.Run(name+"/stream", func(t *testing.T) {
 			t.Parallel()

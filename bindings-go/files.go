@@ -71,7 +71,7 @@ func (s *Sandbox) ReadStream(ctx context.Context, path string, chunkSize int) (*
 	if err != nil {
 		return nil, err
 	}
-	return &FileStream{stream: newStream(ctx, f)}, nil
+	return &FileStream{stream: newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Write writes a text, which is UTF-8, and gives its length in bytes. Parents are made. See

@@ -91,7 +91,7 @@ func (s *Sandbox) Stream(ctx context.Context, cmd string, args []string, options
 	}); err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, f)}, nil
+	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
 }
 
 // ExecLogs replays a command's output, the last 512 KB of it, then follows it until the command
@@ -104,7 +104,7 @@ func (s *Sandbox) ExecLogs(ctx context.Context, cmdID string) (*ExecStream, erro
 	if err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, f)}, nil
+	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Signal is one that a command can be sent.

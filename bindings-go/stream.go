@@ -46,8 +46,8 @@ type stream struct {
 	ended   error // With the token.
 }
 
-func newStream(ctx context.Context, f *flight) *stream {
-	w := &wire{raw: (*C.vtrix_stream)(f.value)}
+func newStream(ctx context.Context, raw *C.vtrix_stream) *stream {
+	w := &wire{raw: raw}
 	s := &stream{wire: w, ctx: ctx, reading: make(chan struct{}, 1), unwatch: context.AfterFunc(ctx, w.cancel)}
 	s.reading <- struct{}{}
 	unwatch := s.unwatch

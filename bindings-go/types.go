@@ -226,6 +226,8 @@ type Event struct {
 	GapFrom, GapTo   int64
 	Outcome          Outcome
 	OutputIncomplete bool
+
+	reason string // Of a connection's.
 }
 
 // Text is Data for people: what is not UTF-8 shows as U+FFFD.
@@ -243,6 +245,7 @@ func newEvent(raw *C.vtrix_event) Event {
 		GapFrom:          int64(raw.gap_from),
 		GapTo:            int64(raw.gap_to),
 		OutputIncomplete: bool(raw.output_incomplete),
+		reason:           text(raw.reason),
 	}
 	if raw.outcome != nil {
 		e.Outcome = newOutcome(raw.outcome)

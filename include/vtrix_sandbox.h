@@ -155,6 +155,27 @@
 #define VTRIX_EVENT_DATA 6
 
 /**
+ * There is a connection to the sandbox.
+ */
+#define VTRIX_EVENT_CONNECTED 7
+
+/**
+ * There is none, because none is needed; the next call makes one.
+ */
+#define VTRIX_EVENT_IDLE 8
+
+/**
+ * The last connection broke, and calls that were under way have failed: `reason`. The next call
+ * makes one.
+ */
+#define VTRIX_EVENT_LOST 9
+
+/**
+ * There will be no connection any more: the handle was closed. Last.
+ */
+#define VTRIX_EVENT_CLOSED 10
+
+/**
  * Of an event that is about neither stream.
  */
 #define VTRIX_STREAM_NONE 0
@@ -404,8 +425,8 @@ typedef struct vtrix_rolling_status vtrix_rolling_status;
  * itself goes on.
  *
  * Functions: `vtrix_sandbox_id`, `vtrix_sandbox_get_info`, `vtrix_sandbox_created_at_ms`,
- * `vtrix_sandbox_timeout_ms`, `vtrix_sandbox_domain`, `vtrix_sandbox_refresh`,
- * `vtrix_sandbox_refresh_async`, `vtrix_sandbox_close`, `vtrix_sandbox_ref`, `vtrix_sandbox_free`,
+ * `vtrix_sandbox_timeout_ms`, `vtrix_sandbox_domain`, `vtrix_sandbox_connection_events`,
+ * `vtrix_sandbox_refresh`, `vtrix_sandbox_refresh_async`, `vtrix_sandbox_close`, `vtrix_sandbox_ref`, `vtrix_sandbox_free`,
  * `vtrix_sandbox_stop`, `vtrix_sandbox_stop_async`, `vtrix_sandbox_start`,
  * `vtrix_sandbox_start_async`, `vtrix_sandbox_restart`, `vtrix_sandbox_restart_async`,
  * `vtrix_sandbox_delete`, `vtrix_sandbox_delete_async`, `vtrix_sandbox_wait_until_active`,
@@ -466,8 +487,8 @@ typedef struct vtrix_sandbox_list vtrix_sandbox_list;
 typedef struct vtrix_saved_list vtrix_saved_list;
 
 /**
- * A stream of events: of a command that runs, of a command's log, or of a file's bytes. It has
- * one reader at a time. Freeing or cancelling the stream of a command that runs kills the
+ * A stream of events: of a command that runs, of a command's log, of a file's bytes, or of the
+ * connection to a sandbox. It has one reader at a time. Freeing or cancelling the stream of a command that runs kills the
  * command; the other kinds touch nothing.
  *
  * Functions: `vtrix_stream_next`, `vtrix_stream_next_async`, `vtrix_stream_forward`,
@@ -1068,6 +1089,10 @@ typedef struct vtrix_event {
      * writes is not kept.
      */
     bool output_incomplete;
+    /**
+     * Why a connection was lost, for people.
+     */
+    struct vtrix_str reason;
 } vtrix_event;
 
 /**
@@ -3839,6 +3864,20 @@ vtrix_status vtrix_sandbox_domain(const struct vtrix_sandbox *sandbox,
                                   uint16_t port,
                                   struct vtrix_buffer **out_url,
                                   struct vtrix_error **out_error);
+
+/**
+ * Tells whether there is a connection to the sandbox: what holds now, then each change, as events
+ * `VTRIX_EVENT_CONNECTED`, `VTRIX_EVENT_IDLE`, `VTRIX_EVENT_LOST` and, at the end,
+ * `VTRIX_EVENT_CLOSED`. A slow reader finds the last loss and what holds by then. Asks nobody; any
+ * number of such streams may be open, and none of them holds up or keeps alive anything.
+ *
+ * \param sandbox borrowed; not NULL.
+ * \param out_stream receives an owned stream; not NULL.
+ * \param out_error receives an owned error, or NULL; may be NULL.
+ */
+vtrix_status vtrix_sandbox_connection_events(const struct vtrix_sandbox *sandbox,
+                                             struct vtrix_stream **out_stream,
+                                             struct vtrix_error **out_error);
 
 /**
  * Reads what the gateway knows of the sandbox now, for `vtrix_sandbox_get_info` and its

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ::vtrix_sandbox::{ExecEvent, LogEvent, Outcome, OutputStream};
+use ::vtrix_sandbox::{ConnectionEvent, ExecEvent, LogEvent, Outcome, OutputStream};
 use bytes::Bytes;
 
 use crate::text::{vtrix_bytes, vtrix_str};
@@ -22,6 +22,15 @@ pub const VTRIX_EVENT_GAP: i32 = 4;
 pub const VTRIX_EVENT_DONE: i32 = 5;
 /// Bytes of a file: `data`, `offset`.
 pub const VTRIX_EVENT_DATA: i32 = 6;
+/// There is a connection to the sandbox.
+pub const VTRIX_EVENT_CONNECTED: i32 = 7;
+/// There is none, because none is needed; the next call makes one.
+pub const VTRIX_EVENT_IDLE: i32 = 8;
+/// The last connection broke, and calls that were under way have failed: `reason`. The next call
+/// makes one.
+pub const VTRIX_EVENT_LOST: i32 = 9;
+/// There will be no connection any more: the handle was closed. Last.
+pub const VTRIX_EVENT_CLOSED: i32 = 10;
 
 /// Of an event that is about neither stream.
 pub const VTRIX_STREAM_NONE: i32 = 0;
@@ -132,6 +141,8 @@ pub struct vtrix_event {
     /// Something in the background still held the command's output when it was over; what that
     /// writes is not kept.
     pub output_incomplete: bool,
+    /// Why a connection was lost, for people.
+    pub reason: vtrix_str,
 }
 
 /// What the bytes of an event belong to.
@@ -140,6 +151,7 @@ pub(crate) enum Item {
     Gap { stream: OutputStream, from: u64, to: u64 },
     Log(LogEvent),
     File { data: Bytes, offset: u64 },
+    Connection(ConnectionEvent),
 }
 
 /// An event with everything that it points to.
@@ -204,6 +216,16 @@ impl Held {
                 event.data = vtrix_bytes::lend(data);
                 event.offset = *offset;
             }
+            Item::Connection(ConnectionEvent::Connected { .. }) => {
+                event.r#type = VTRIX_EVENT_CONNECTED;
+            }
+            Item::Connection(ConnectionEvent::Idle) => event.r#type = VTRIX_EVENT_IDLE,
+            Item::Connection(ConnectionEvent::Lost { reason, .. }) => {
+                event.r#type = VTRIX_EVENT_LOST;
+                event.reason = vtrix_str::lend(reason);
+            }
+            Item::Connection(ConnectionEvent::Closed) => event.r#type = VTRIX_EVENT_CLOSED,
+            Item::Connection(_) => {}
         }
     }
 
@@ -231,6 +253,7 @@ fn empty() -> vtrix_event {
         gap_to: 0,
         outcome: std::ptr::null(),
         output_incomplete: false,
+        reason: vtrix_str::EMPTY,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::handle::{Handle, Shared, free_shared, get, reference, usable};
 use crate::info::vtrix_sandbox_info;
 use crate::runtime::Engine;
 use crate::status::vtrix_status;
+use crate::stream::{Opened, Source, vtrix_stream};
 use crate::task::vtrix_task;
 use crate::text::vtrix_str;
 
@@ -27,8 +28,8 @@ use crate::text::vtrix_str;
 /// itself goes on.
 ///
 /// Functions: `vtrix_sandbox_id`, `vtrix_sandbox_get_info`, `vtrix_sandbox_created_at_ms`,
-/// `vtrix_sandbox_timeout_ms`, `vtrix_sandbox_domain`, `vtrix_sandbox_refresh`,
-/// `vtrix_sandbox_refresh_async`, `vtrix_sandbox_close`, `vtrix_sandbox_ref`, `vtrix_sandbox_free`,
+/// `vtrix_sandbox_timeout_ms`, `vtrix_sandbox_domain`, `vtrix_sandbox_connection_events`,
+/// `vtrix_sandbox_refresh`, `vtrix_sandbox_refresh_async`, `vtrix_sandbox_close`, `vtrix_sandbox_ref`, `vtrix_sandbox_free`,
 /// `vtrix_sandbox_stop`, `vtrix_sandbox_stop_async`, `vtrix_sandbox_start`,
 /// `vtrix_sandbox_start_async`, `vtrix_sandbox_restart`, `vtrix_sandbox_restart_async`,
 /// `vtrix_sandbox_delete`, `vtrix_sandbox_delete_async`, `vtrix_sandbox_wait_until_active`,
@@ -178,6 +179,35 @@ pub unsafe extern "C" fn vtrix_sandbox_domain(
                 return Err(Failure::null("out_url"));
             }
             store(out_url, Data::from(sandbox.inner.domain(port)?).into_c());
+            Ok(())
+        })
+    }
+}
+
+/// Tells whether there is a connection to the sandbox: what holds now, then each change, as events
+/// `VTRIX_EVENT_CONNECTED`, `VTRIX_EVENT_IDLE`, `VTRIX_EVENT_LOST` and, at the end,
+/// `VTRIX_EVENT_CLOSED`. A slow reader finds the last loss and what holds by then. Asks nobody; any
+/// number of such streams may be open, and none of them holds up or keeps alive anything.
+///
+/// \param sandbox borrowed; not NULL.
+/// \param out_stream receives an owned stream; not NULL.
+/// \param out_error receives an owned error, or NULL; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vtrix_sandbox_connection_events(
+    sandbox: *const vtrix_sandbox,
+    out_stream: *mut *mut vtrix_stream,
+    out_error: *mut *mut vtrix_error,
+) -> vtrix_status {
+    // SAFETY: NULL or valid, as documented.
+    unsafe {
+        store(out_stream, std::ptr::null_mut());
+        guard(out_error, || {
+            let sandbox = usable(sandbox)?;
+            if out_stream.is_null() {
+                return Err(Failure::null("out_stream"));
+            }
+            let events = Source::Connection(sandbox.inner.connection_events());
+            store(out_stream, Opened(sandbox.engine.clone(), events).into_c());
             Ok(())
         })
     }

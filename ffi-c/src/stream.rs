@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::vtrix_sandbox::{ExecStream, FileStream, LogStream};
+use ::vtrix_sandbox::{ConnectionEvents, ExecStream, FileStream, LogStream};
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
@@ -27,8 +27,8 @@ use crate::status::{
 use crate::task::vtrix_task;
 use crate::watch::{Sink, unless_stopped, vtrix_event_fn};
 
-/// A stream of events: of a command that runs, of a command's log, or of a file's bytes. It has
-/// one reader at a time. Freeing or cancelling the stream of a command that runs kills the
+/// A stream of events: of a command that runs, of a command's log, of a file's bytes, or of the
+/// connection to a sandbox. It has one reader at a time. Freeing or cancelling the stream of a command that runs kills the
 /// command; the other kinds touch nothing.
 ///
 /// Functions: `vtrix_stream_next`, `vtrix_stream_next_async`, `vtrix_stream_forward`,
@@ -55,6 +55,7 @@ pub(crate) enum Source {
     Exec(ExecStream),
     Log(LogStream),
     File(FileStream),
+    Connection(ConnectionEvents),
 }
 
 /// A source on its way to become a stream.
@@ -99,6 +100,9 @@ impl Reading {
         let item = match source {
             Source::Exec(stream) => stream.next().await.map(|event| event.map(Item::Exec)),
             Source::Log(stream) => stream.next().await.map(|event| event.map(Item::Log)),
+            Source::Connection(events) => {
+                events.next().await.map(|event| Ok(Item::Connection(event)))
+            }
             Source::File(stream) => stream.next().await.map(|data| {
                 data.map(|data| {
                     let offset = self.offset;

@@ -235,12 +235,26 @@ static void wait_for_file(const vtrix_sandbox *direct, const char *path)
     free(test_run(direct, command));
 }
 
+/* The connection that carries the call breaks: that is told, with why. */
+static void lost_is_told(vtrix_stream *events)
+{
+    vtrix_error *error = NULL;
+    const vtrix_event *event = NULL;
+    do {
+        OK(vtrix_stream_next(events, VTRIX_NO_LIMIT, &event, &error));
+        CHECK(event->type >= VTRIX_EVENT_CONNECTED && event->type <= VTRIX_EVENT_LOST);
+    } while (event->type != VTRIX_EVENT_LOST);
+    CHECK(event->reason.len > 0);
+}
+
 static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox *direct, enum mode mode)
 {
     const latch empty = LATCH;
     vtrix_error *error = NULL;
     vtrix_sandbox *sandbox;
     vtrix_sandbox_info *info = NULL;
+    vtrix_stream *events = NULL;
+    const vtrix_event *event = NULL;
     vtrix_status status;
     ended end;
     char path[64], command[128];
@@ -252,8 +266,10 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
     sandbox = attach(client, direct);
     OK(vtrix_sandbox_run_async(sandbox, vtrix_str_from(command), NULL, on_finished, &end, NULL, NULL, &error));
     wait_for_file(direct, path);
+    OK(vtrix_sandbox_connection_events(sandbox, &events, &error));
     relay_set(it, mode);
     latch_wait(&end.over, 1);
+    lost_is_told(events);
     CHECK(is_link_failure(end.status));
     CHECK(mode == GARBAGE || end.status == VTRIX_STATUS_CONNECTION_LOST);
     CHECK(end.may_have_run != 0 && end.outcome == VTRIX_OUTCOME_UNKNOWN);
@@ -266,6 +282,12 @@ static void in_a_call(relay *it, const vtrix_client *client, const vtrix_sandbox
     }
     relay_set(it, CUT);
     relay_set(it, PASS);
+    vtrix_sandbox_close(sandbox);
+    do {
+        OK(vtrix_stream_next(events, VTRIX_NO_LIMIT, &event, &error));
+    } while (event->type != VTRIX_EVENT_CLOSED);
+    CHECK(vtrix_stream_next(events, VTRIX_NO_LIMIT, &event, &error) == VTRIX_STATUS_END);
+    vtrix_stream_free(events);
     vtrix_sandbox_free(sandbox);
     /* Once the fault is over, so is its effect. */
     sandbox = attach(client, direct);

@@ -17,6 +17,7 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
     let header = quiet(cargo(["run", "--quiet", "-p", "vtrix-header"]))?;
     keep(&root().join("include/vtrix_sandbox.h"), &header, check)?;
     statuses(&header)?;
+    client_options(&header)?;
     quiet(cargo(["build", "--quiet", "-p", "vtrix-sandbox-c"]))?;
     let library = target().join("debug/libvtrix_sandbox.so");
     let mut abi = String::from("# Exported symbols, and structs: size, then offset and field.\n");
@@ -44,6 +45,34 @@ fn statuses(header: &str) -> Result<(), String> {
         found += 1;
     }
     if found == 0 { Err("docs/errors.json names no status".into()) } else { Ok(()) }
+}
+
+/// Every option of the core's client has its field in C and in Go, of the same name.
+fn client_options(header: &str) -> Result<(), String> {
+    let read = |path: &str| {
+        fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
+    };
+    let (core, go) = (read("core/src/client_builder.rs")?, read("bindings-go/client.go")?);
+    let options = |text: &str, from: &str| {
+        let options = text.split(from).nth(1).and_then(|rest| rest.split('}').next());
+        options.unwrap_or_default().to_lowercase().replace('_', "")
+    };
+    let c = options(header, "typedef struct vtrix_client_options {");
+    let go = options(&go, "type Options struct {");
+    let names = core.split("    pub fn ").skip(1).filter_map(|rest| rest.split_once("(mut self"));
+    let missing: Vec<&str> = names
+        .map(|(name, _)| name)
+        .filter(|name| !name.contains(['(', ' ']))
+        .filter(|name| {
+            let word = name.replace('_', "").replace("rootpem", "rootspem");
+            let field = |text: &str, before: &str| text.contains(&format!("{before}{word}"));
+            !field(&c, " ") || !field(&go, "\t")
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("not an option in C and in Go: {}", missing.join(", ")))
 }
 
 fn keep(path: &Path, wanted: &str, check: bool) -> Result<(), String> {
