@@ -20,6 +20,8 @@ use crate::error::GatewayError;
 const LOCK: &str = "lock";
 const TOKEN: &str = "token";
 const RECORDS: &str = "records.redb";
+/// Where the backend keeps them.
+const SANDBOXES: &str = "sandboxes";
 const TEMPORARY: &str = "vtrix-gateway-";
 /// As many random bits as a guess must not find.
 const TOKEN_BYTES: usize = 32;
@@ -57,6 +59,23 @@ impl DataDir {
 
     pub(crate) fn records(&self) -> PathBuf {
         self.path.join(RECORDS)
+    }
+
+    /// Refuses to begin anew where records are gone and sandboxes are not: a start removes what no
+    /// record knows.
+    pub(crate) fn check_records(&self) -> Result<(), GatewayError> {
+        let records = self.records();
+        let there = std::fs::metadata(&records).is_ok_and(|data| data.len() > 0);
+        let sandboxes = self.path.join(SANDBOXES);
+        let orphans = std::fs::read_dir(&sandboxes).is_ok_and(|mut all| all.next().is_some());
+        if there || !orphans {
+            return Ok(());
+        }
+        Err(GatewayError::Store(format!(
+            "{} is missing or empty, but there are sandboxes in {}: put it back, or move them away",
+            records.display(),
+            sandboxes.display()
+        )))
     }
 
     /// The token made at the first start, which is made now if there is none. True: it is new.

@@ -126,6 +126,7 @@ impl Server {
             expose: config.expose.clone(),
             lifeline: config.embedded,
         };
+        data_dir.check_records()?;
         let records = data_dir.records();
         // An embedded gateway's records are worth nothing once its program is gone.
         let durable = !config.embedded;

@@ -7,7 +7,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
@@ -94,24 +94,17 @@ impl Store {
     /// Opens or makes the database at `path`, whose directory exists and is locked by the caller.
     /// Without `durable` a change survives only as long as this process. Blocks on the disk.
     pub(crate) fn open(path: &Path, durable: bool) -> Result<(Self, Loaded), GatewayError> {
-        let failed = |error: StoreError| GatewayError::Store(error.to_string());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            // Payloads are secrets.
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| GatewayError::DataDir { dir: path.to_owned(), source })?;
-        let backend =
-            redb::backends::FileBackend::new(file).map_err(StoreError::new).map_err(failed)?;
-        let database = Database::builder()
-            .set_cache_size(CACHE)
-            .create_with_backend(backend)
-            .map_err(StoreError::new)
-            .map_err(failed)?;
-        let loaded = prepare(&database).map_err(failed)?;
+        let failed = |error: StoreError| {
+            GatewayError::Store(format!("{}: {error}; it was left as it is", path.display()))
+        };
+        // The library holds that a file whose head is right is right, and panics over the rest.
+        let opening = std::panic::catch_unwind(|| {
+            let database = open_database(path)?;
+            let loaded = prepare(&database)?;
+            Ok((database, loaded))
+        });
+        let damaged = |_| Err(StoreError("it is damaged".into()));
+        let (database, loaded) = opening.unwrap_or_else(damaged).map_err(failed)?;
         let found = loaded.1;
         if found > CURRENT_FORMAT {
             return Err(GatewayError::Store(format!(
@@ -120,9 +113,10 @@ impl Store {
             )));
         }
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let disk = Disk { database: Some(database), path: path.to_owned(), durable };
         std::thread::Builder::new()
             .name("vtrix-store".into())
-            .spawn(move || work(database, queue, durable))
+            .spawn(move || work(disk, queue))
             .map_err(|source| GatewayError::Io { what: "starting a thread", source })?;
         Ok((Self { jobs }, loaded.0))
     }
@@ -152,6 +146,48 @@ impl Store {
         if self.jobs.send(Job::Close(closed)).await.is_ok() {
             let _ = on_closed.await;
         }
+    }
+}
+
+/// Opens or makes the database at `path`.
+fn open_database(path: &Path) -> Result<Database, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        // Payloads are secrets.
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| StoreError(error.to_string().into()))?;
+    let backend = redb::backends::FileBackend::new(file).map_err(StoreError::new)?;
+    Database::builder().set_cache_size(CACHE).create_with_backend(backend).map_err(StoreError::new)
+}
+
+/// The database, and what it takes to open it again: after an error of the disk (it is full, say)
+/// it takes no more until then.
+struct Disk {
+    database: Option<Database>,
+    path: PathBuf,
+    durable: bool,
+}
+
+impl Disk {
+    /// Does `job`; after a failure the next one begins with opening the database again.
+    fn run<T>(
+        &mut self,
+        job: impl FnOnce(&Database, bool) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open_database(&self.path)?,
+        };
+        let outcome = job(&database, self.durable);
+        // What was committed stays; what was not is undone when it is opened.
+        if outcome.is_ok() {
+            self.database = Some(database);
+        }
+        outcome
     }
 }
 
@@ -197,7 +233,7 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
         .map_err(|error| StoreError(format!("a record does not read: {error}").into()))
 }
 
-fn work(database: Database, mut queue: mpsc::Receiver<Job>, durable: bool) {
+fn work(mut disk: Disk, mut queue: mpsc::Receiver<Job>) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
         match job {
@@ -217,16 +253,16 @@ fn work(database: Database, mut queue: mpsc::Receiver<Job>, durable: bool) {
                         Err(_) => break,
                     }
                 }
-                let outcome = write_batch(&database, &batch, durable);
+                let outcome = disk.run(|database, durable| write_batch(database, &batch, durable));
                 for answer in answers {
                     let _ = answer.send(outcome.clone());
                 }
             }
             Job::Payloads(id, answer) => {
-                let _ = answer.send(read_payloads(&database, &id));
+                let _ = answer.send(disk.run(|database, _| read_payloads(database, &id)));
             }
             Job::Close(closed) => {
-                drop((database, queue));
+                drop((disk, queue));
                 let _ = closed.send(());
                 return;
             }

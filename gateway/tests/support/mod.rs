@@ -308,17 +308,23 @@ impl Served {
 
     /// One whose log goes somewhere.
     pub(crate) fn logging(arguments: &[&str], log: impl Into<Stdio>) -> Self {
-        let root = tempfile::tempdir().expect("a directory");
-        let dir = root.path().join("data");
-        let mut served = Self {
-            child: None,
-            addr: ([127, 0, 0, 1], 0).into(),
-            said: Vec::new(),
-            dir,
-            _root: root,
-        };
+        let mut served = Self::new(None);
         served.launch(arguments, log.into());
         served
+    }
+
+    /// One that keeps everything in `dir`.
+    pub(crate) fn at(dir: PathBuf, arguments: &[&str]) -> Self {
+        let mut served = Self::new(Some(dir));
+        served.again(arguments);
+        served
+    }
+
+    fn new(dir: Option<PathBuf>) -> Self {
+        let root = tempfile::tempdir().expect("a directory");
+        let dir = dir.unwrap_or_else(|| root.path().join("data"));
+        let addr = ([127, 0, 0, 1], 0).into();
+        Self { child: None, addr, said: Vec::new(), dir, _root: root }
     }
 
     /// Starts another gateway on the same directory.
@@ -327,6 +333,12 @@ impl Served {
     }
 
     fn launch(&mut self, arguments: &[&str], log: Stdio) {
+        self.try_logging(arguments, log);
+        assert!(self.runs(), "the gateway ended without being ready: {:?}", self.said);
+    }
+
+    /// Starts another one, which may refuse to.
+    pub(crate) fn try_logging(&mut self, arguments: &[&str], log: impl Into<Stdio>) {
         assert!(self.child.is_none());
         let mut child =
             serve(&self.dir, arguments).stdout(Stdio::piped()).stderr(log).spawn().expect("starts");
@@ -341,7 +353,13 @@ impl Served {
             }
             self.said.push(line);
         }
-        panic!("the gateway ended without being ready: {:?}", self.said);
+        if let Some(mut child) = self.child.take() {
+            child.wait().expect("ends");
+        }
+    }
+
+    pub(crate) fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     pub(crate) fn api(&self, token: &str) -> Api {
