@@ -95,11 +95,16 @@ impl Store {
     /// Without `durable` a change survives only as long as this process. Blocks on the disk.
     pub(crate) fn open(path: &Path, durable: bool) -> Result<(Self, Loaded), GatewayError> {
         let failed = |error: StoreError| {
-            GatewayError::Store(format!("{}: {error}; it was left as it is", path.display()))
+            GatewayError::Store(format!("{}: {error}; nothing was removed", path.display()))
         };
         // The library holds that a file whose head is right is right, and panics over the rest.
         let opening = std::panic::catch_unwind(|| {
-            let database = open_database(path)?;
+            let mut database = open_database(path)?;
+            // A record that is not found is a sandbox that a start removes: every page is looked at.
+            if !database.check_integrity().map_err(StoreError::new)? {
+                drop(database);
+                return Err(put_aside(path));
+            }
             let loaded = prepare(&database)?;
             Ok((database, loaded))
         });
@@ -162,6 +167,17 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
         .map_err(|error| StoreError(error.to_string().into()))?;
     let backend = redb::backends::FileBackend::new(file).map_err(StoreError::new)?;
     Database::builder().set_cache_size(CACHE).create_with_backend(backend).map_err(StoreError::new)
+}
+
+/// Moves a database that was mended out of the way: what was lost of it must be seen by a person
+/// before a start takes the sandboxes that it no longer knows for nobody's.
+fn put_aside(path: &Path) -> StoreError {
+    let aside = path.with_extension("redb.mended");
+    let outcome = match std::fs::rename(path, &aside) {
+        Ok(()) => format!("what could be mended is in {}", aside.display()),
+        Err(error) => format!("it could not be put aside: {error}"),
+    };
+    StoreError(format!("it is damaged; {outcome}").into())
 }
 
 /// The database, and what it takes to open it again: after an error of the disk (it is full, say)

@@ -232,7 +232,7 @@ async fn a_database_with_wrong_bytes() {
         let log = served.dir.with_extension("log");
         served.try_logging(ARGUMENTS, std::fs::File::create(&log).expect("makes"));
         if served.runs() {
-            served.api("t").get(PLURAL).await.data();
+            assert_eq!(names(&served.api("t")).await, [id.clone()], "{n}: at {at}");
             served.end("TERM");
             continue;
         }
@@ -240,6 +240,9 @@ async fn a_database_with_wrong_bytes() {
         let last = text.lines().last().unwrap_or_default();
         assert!(last.starts_with("vtrix-gateway: records: "), "{n}: {text}");
         assert!(last.contains("records.redb"), "{n}: {text}");
+        // Nor does it the second time, whatever the first has mended.
+        let error = refused(&served.dir);
+        assert!(error.starts_with("vtrix-gateway: records: "), "{n}: {error}");
         assert!(served.dir.join("sandboxes").join(&id).exists(), "{n}: the sandbox is gone");
     }
 }
