@@ -32,8 +32,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// frames share a write and large ones are not copied twice.
 const WRITE_BUFFER: usize = 32 * 1024;
 
-/// Bytes the WebSocket layer reads at once: two full output chunks.
-const READ_BUFFER: usize = 128 * 1024;
+/// Bytes the WebSocket layer reads at once: half an output chunk. The layer fills so many with
+/// zeros before each look at the socket, and keeps them for as long as the connection lives: what
+/// more would save in system calls costs more than that in every small answer, and in memory where
+/// hundreds of sandboxes are held.
+const READ_BUFFER: usize = 32 * 1024;
 
 /// An open connection to one sandbox.
 pub(super) type Socket = WebSocketStream<Watched>;
