@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -127,6 +128,21 @@ async def test_asynchronous_files(async_sandbox: AsyncSandbox, directory: str) -
     with pytest.raises(FileNotFoundError):
         async with async_sandbox.open(f"{directory}/missing"):
             pass
+
+
+async def test_a_read_that_is_cancelled_takes_nothing(
+    async_sandbox: AsyncSandbox, directory: str
+) -> None:
+    content = bytes(range(256)) * 16_384
+    await async_sandbox.write(f"{directory}/large", content)
+    async with async_sandbox.open(f"{directory}/large", "rb") as file:
+        head = await file.read(10)
+        reading = asyncio.create_task(file.read())
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert head + await file.read() == content
 
 
 async def test_asynchronous_writing_is_all_or_nothing(

@@ -75,6 +75,17 @@ fn bytes_are_counted_per_stream_and_gaps_are_seen() {
 }
 
 #[test]
+fn a_notification_that_says_its_method_late_is_read_all_the_same() {
+    let mut session = session_with(&[1], false);
+    let data = "x".repeat(100);
+    let text = format!(r#"{{"params":{{"id":1,"data":"{data}"}},"method":"exec.stdout"}}"#);
+    let Step::Deliver(1, Frame::Stdout(chunk)) = step(&mut session, &text) else {
+        panic!("not delivered")
+    };
+    assert_eq!(chunk.data, data);
+}
+
+#[test]
 fn a_command_abandoned_before_its_name_is_known_is_killed_when_it_is() {
     let mut session = session_with(&[1], true);
     assert_eq!(session.abandon(1), Left::Nothing);
