@@ -88,6 +88,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("output in one notification", "64 K", "protocol/src/limits.rs", "OUTPUT_CHUNK: usize = 64 * 1024"),
     ("largest message sent", "1 M", "protocol/src/limits.rs", "FOREIGN_MESSAGE: usize = 1024 * 1024"),
     ("largest message received", "64 M", "executor/src/contract.rs", "received_message: 64 * 1024 * 1024"),
+    ("`exec.start` waits", "2 ms", "executor/src/rpc/exec.rs", "START_WAITS: Duration = Duration::from_millis(2)"),
     ("replay buffer of a command", "512 K", "protocol/src/limits.rs", "REPLAY_BUFFER: usize = 512 * 1024"),
     ("lag at which the owner", "256 K", "executor/src/process/command.rs", "LAG: u64 = 256 * 1024"),
     ("how long a follower without progress", "1 s", "executor/src/process/command.rs", "FOLLOWER_PATIENCE: Duration = Duration::from_secs(1)"),

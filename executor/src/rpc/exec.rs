@@ -31,6 +31,10 @@ const AROUND_OUTPUT: usize = 512;
 /// What surrounds a chunk of output in its message, in bytes.
 const AROUND_CHUNK: usize = 192;
 
+/// How long `exec.start` waits for something that it can go with: most commands are over before,
+/// and a message of its own would wake gateway and client once more for each.
+const START_WAITS: Duration = Duration::from_millis(2);
+
 struct Exec {
     request: Request,
     directory: Option<String>,
@@ -158,6 +162,7 @@ fn find(call: &Call, params: &Params<'_>) -> Result<std::rc::Rc<Command>, RpcErr
 /// Sends what `observer` reads until the command is over, then its end.
 async fn follow(call: &Call, mut observer: Observer) -> Result<(), Failure> {
     let (id, plain, outbound) = (&*call.id, call.plain(), &call.link.outbound);
+    let _ = tokio::time::timeout(START_WAITS, observer.ready()).await;
     outbound.queue(frame::start(id, observer.command(), plain)).await?;
     loop {
         let there = observer.ready().await.min(OUTPUT_CHUNK);
