@@ -198,6 +198,11 @@ impl Floor {
         Ok(megabytes_a_second(bytes, begun.elapsed()))
     }
 
+    /// Removes what was uploaded.
+    pub(crate) fn forget(&self) -> Fallible {
+        Ok(std::fs::remove_file(self.directory.path().join("file"))?)
+    }
+
     pub(crate) async fn end(self) -> Fallible {
         self.relay.end().await?;
         self.server.end().await

@@ -37,11 +37,14 @@ pub(crate) async fn each_way(
     };
     for _ in 0..rounds.min(ROUNDS) {
         up_floor.push(floor.upload(&there, bytes).await?);
+        down_floor.push(floor.download(&back, bytes).await?);
+        // So that the disk holds the file twice at most.
+        floor.forget()?;
+        std::fs::remove_file(&back)?;
         let (everyone, begun) = (Everyone::begin(service)?, Instant::now());
         sandbox.upload_file(&there, "file").await?;
         up.push(megabytes_a_second(bytes, begun.elapsed()));
         note("upload", &everyone)?;
-        down_floor.push(floor.download(&back, bytes).await?);
         let (everyone, begun) = (Everyone::begin(service)?, Instant::now());
         sandbox.download_file("file", &back).await?;
         down.push(megabytes_a_second(bytes, begun.elapsed()));
@@ -49,6 +52,8 @@ pub(crate) async fn each_way(
         if std::fs::metadata(&back)?.len() != bytes as u64 {
             return Err("the file came back shorter or longer".into());
         }
+        sandbox.run("rm file").await?;
+        std::fs::remove_file(&back)?;
     }
     report.add_ratio("large upload", median(&mut up), median(&mut up_floor), RATIO);
     report.add_ratio("large download", median(&mut down), median(&mut down_floor), RATIO);
