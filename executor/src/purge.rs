@@ -62,7 +62,9 @@ fn purge(data_dir: &Path) -> Result<Option<u32>, StepError> {
 
 fn inside(data_dir: &Path, control: &OwnedFd) -> Result<(), StepError> {
     set_parent_process_death_signal(Some(Signal::KILL)).step("ask to die with the parent")?;
-    control::receive_go(control).step("wait for the id map")?;
+    if control::receive_go(control).step("wait for the id map")?.is_none() {
+        return Err(StepError::new("wait for the id map", "the process outside is gone"));
+    }
     let (user, group) = (rustix::fs::Uid::ROOT, rustix::fs::Gid::ROOT);
     set_thread_res_gid(group, group, group).step("become root's group")?;
     set_thread_res_uid(user, user, user).step("become root")?;

@@ -99,7 +99,12 @@ fn start(config: SetupConfig) -> Result<Started, StepError> {
         Err(error) => {
             outer.kill();
             outer.reap();
-            Err(error)
+            // If it failed first, what failed here only followed from that. With its end closed this
+            // does not wait.
+            Err(match control::receive_answer(&outer.control) {
+                Ok(Some(Answer::Failed(first))) => first,
+                _ => error,
+            })
         }
     }
 }

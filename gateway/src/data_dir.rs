@@ -182,7 +182,11 @@ fn remove_abandoned(parent: &Path) {
         let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else { continue };
         let dead = test_kill_process(pid).is_err_and(|error| error == rustix::io::Errno::SRCH);
         if dead && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = crate::backend::remove_tree(parent, &entry.file_name().to_string_lossy());
+            let name = entry.file_name();
+            if crate::backend::remove_tree(parent, &name.to_string_lossy()).is_err() {
+                crate::backend::remove_lent(&path);
+                let _ = crate::backend::remove_tree(parent, &name.to_string_lossy());
+            }
         }
     }
 }

@@ -130,3 +130,35 @@ fn unpack(file: &mut File) -> io::Result<()> {
     zstd::stream::copy_decode(COMPRESSED, &mut *file)?;
     file.flush()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn on_disk_no_program_is_run_twice_and_nothing_is_left() {
+        let root = tempfile::tempdir().expect("a directory");
+        let image = ExecutorImage::Disk(root.path().to_owned());
+        let programs = [(); 2].map(|()| image.program().expect("a program"));
+        let inode = |program: &Program| {
+            std::fs::metadata(program.path()).map(|data| (data.ino(), data.len(), data.nlink()))
+        };
+        let [first, second] = programs.each_ref().map(|one| inode(one).expect("there"));
+        assert_ne!(first.0, second.0, "a sandbox may have written to the first");
+        assert!(first.1 > 0 && first.1 == second.1 && first.2 == 0);
+        assert_eq!(std::fs::read_dir(root.path()).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn in_memory_nobody_can_write_to_it() {
+        let memory = in_memory().expect("memory files can be run here");
+        for open in [File::options().write(true), File::options().append(true)] {
+            // The file can be opened by its owner, and not be changed.
+            let changed = open.open(Program::of(&memory)).and_then(|mut file| file.write(b"x"));
+            assert!(changed.is_err());
+        }
+        assert!(File::from(memory).set_len(0).is_err());
+    }
+}

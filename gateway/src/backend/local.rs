@@ -34,6 +34,8 @@ const SETUP: Duration = Duration::from_secs(20);
 /// From SIGKILL to the end of all processes and control groups.
 const KILLED: Duration = Duration::from_secs(10);
 const LOG: &str = "executor.log";
+/// In the data directory: a directory for each sandbox.
+const SANDBOXES: &str = "sandboxes";
 /// A fork and exec take a millisecond; a loaded machine may take a hundred times that.
 const BUSY_TRIES: u32 = 200;
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
@@ -97,7 +99,7 @@ impl Local {
         settings: Settings,
         image: Arc<ExecutorImage>,
     ) -> Self {
-        let sandboxes = settings.data_dir.join("sandboxes");
+        let sandboxes = settings.data_dir.join(SANDBOXES);
         Self { mode, without, settings, sandboxes, image }
     }
 
@@ -307,6 +309,16 @@ fn patiently<T>(mut run: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         }
     }
     run()
+}
+
+/// Removes what of the sandboxes in a data directory that nobody uses any more belongs to ids which
+/// were lent to this user. What can't be removed stays.
+pub(crate) fn remove_lent(data_dir: &Path) {
+    let sandboxes = data_dir.join(SANDBOXES);
+    let Ok(image) = ExecutorImage::load(data_dir) else { return };
+    for name in remove::names(&sandboxes).unwrap_or_default() {
+        let _ = purge_lent(&sandboxes.join(name), &image);
+    }
 }
 
 /// Removes the files in `dir` that belong to ids which only a user namespace gives a power over.

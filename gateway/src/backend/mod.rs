@@ -25,7 +25,7 @@ use vtrix_executor::contract::AgentConfig;
 
 pub(crate) use detect::{Attempt, Detected, attempts, detect, explain};
 pub(crate) use ids::Ids;
-pub(crate) use local::Settings;
+pub(crate) use local::{Settings, remove_lent};
 pub(crate) use vtrix_executor::remove::remove_tree;
 
 /// A boxed future, so that backends are objects.
