@@ -119,20 +119,20 @@ impl Down {
             tokio::io::copy(&mut self.from, &mut self.to).await?;
             return Ok(());
         }
-        let mut held = Vec::new();
+        let mut kept_back = Vec::new();
         for number in 0.. {
             let message = read_message(&mut self.from).await?;
             let bytes = match self.fate(number, &message) {
                 Fate::Pass(bytes) => bytes,
                 Fate::End(bytes) => return self.to.write_all(&bytes).await,
                 Fate::Hold => {
-                    held = frame(0x80 | message.opcode, &message.payload);
+                    kept_back = frame(0x80 | message.opcode, &message.payload);
                     continue;
                 }
                 Fate::Silence => std::future::pending().await,
             };
             self.to.write_all(&bytes).await?;
-            self.to.write_all(&std::mem::take(&mut held)).await?;
+            self.to.write_all(&std::mem::take(&mut kept_back)).await?;
         }
         Ok(())
     }
@@ -143,7 +143,10 @@ impl Down {
             _ if message.opcode > 2 => None,
             FrameFaults::None => None,
             FrameFaults::At(at, mutation) => (at == number).then_some(mutation),
-            FrameFaults::Chance(of) => (self.dice.next() % of == 0)
+            FrameFaults::Chance(of) => self
+                .dice
+                .next()
+                .is_multiple_of(of)
                 .then(|| Mutation::ALL[self.dice.below(Mutation::ALL.len())]),
         };
         let Some(mutation) = chosen else {

@@ -227,7 +227,7 @@ fn wrong_types(message: &Message) -> String {
                 }
             }
             serde_json::Value::Number(number) => {
-                *value = number.to_string().replace('-', "m").into()
+                *value = number.to_string().replace('-', "m").into();
             }
             serde_json::Value::String(_) => *value = 7.into(),
             _ => *value = serde_json::json!([[]]),
