@@ -156,6 +156,8 @@ struct Driver<R> {
     stalled: Option<Stalled>,
     closing: Option<Instant>,
     forsaken: bool,
+    /// When the peer was last asked for a sign of life.
+    asked: Option<Instant>,
     /// Takes this connection out of the link's hands.
     retire: R,
     pulse: Pulse,
@@ -189,6 +191,7 @@ pub(super) async fn drive(
         stalled: None,
         closing: None,
         forsaken: false,
+        asked: None,
         retire,
         pulse,
     };
@@ -255,15 +258,16 @@ impl<R: Fn()> Driver<R> {
 
     /// When something is to be done although nothing happens.
     fn due(&self, config: &Config) -> Instant {
-        let last_heard = self.pulse.last();
-        let beat = last_heard + config.heartbeat_interval;
-        match self.closing {
-            Some(deadline) => deadline,
-            None if self.writer.ping || Instant::now() >= beat => {
-                last_heard + config.heartbeat_timeout
-            }
-            None => beat,
+        match (self.closing, self.asked()) {
+            (Some(deadline), _) => deadline,
+            (None, Some(asked)) => asked + patience(config),
+            (None, None) => self.pulse.last() + config.heartbeat_interval,
         }
+    }
+
+    /// Since when the peer owes a sign of life, if it does.
+    fn asked(&self) -> Option<Instant> {
+        self.asked.filter(|asked| *asked > self.pulse.last())
     }
 
     /// Takes an order, and with it those that wait behind it.
@@ -298,12 +302,20 @@ impl<R: Fn()> Driver<R> {
             return Ok(());
         }
         let silence = Instant::now() - self.pulse.last();
-        if silence >= config.heartbeat_timeout {
-            let message = format!("nothing was heard of the gateway for {silence:.0?}");
-            return Err(Error::new(ErrorKind::ConnectionLost, message));
+        match self.asked() {
+            // A process that was suspended, or starved, has not been listening: what counts is how
+            // long ago it asked, not how long it heard nothing.
+            Some(asked) if Instant::now() >= asked + patience(config) => {
+                let message = format!("nothing was heard of the gateway for {silence:.0?}");
+                return Err(Error::new(ErrorKind::ConnectionLost, message));
+            }
+            None if silence >= config.heartbeat_interval => {
+                self.asked = Some(self.pulse.now());
+                self.writer.ping = true;
+            }
+            // It may have moved between the alarm and now.
+            _ => {}
         }
-        // It may have moved between the alarm and now.
-        self.writer.ping = silence >= config.heartbeat_interval;
         Ok(())
     }
 
@@ -469,6 +481,11 @@ impl<R: Fn()> Driver<R> {
             }
         }
     }
+}
+
+/// How long a peer that was asked has for its sign of life.
+fn patience(config: &Config) -> Duration {
+    config.heartbeat_timeout.saturating_sub(config.heartbeat_interval)
 }
 
 /// The error of a call that was open, or was made, when its sandbox handle was closed.

@@ -144,6 +144,12 @@ impl Pulse {
         last.store(start.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
+    /// Now, on the clock that signs of life are taken by: whole milliseconds.
+    pub(super) fn now(&self) -> Instant {
+        let (start, _) = &*self.0;
+        *start + Duration::from_millis(start.elapsed().as_millis() as u64)
+    }
+
     /// The last sign of life.
     pub(super) fn last(&self) -> Instant {
         let (start, last) = &*self.0;

@@ -181,10 +181,30 @@ async fn a_long_silence_of_the_command_is_no_dead_connection() {
         .call_timeout(Duration::from_millis(300))
         .build()
         .unwrap();
-    let sandbox = harness.sandbox().await;
-    let sandbox = client.attach(sandbox.id()).await.unwrap();
+    let owner = harness.sandbox().await;
+    let sandbox = client.attach(owner.id()).await.unwrap();
     let done = sandbox.run("sleep 2; echo patient").await.unwrap();
     assert_eq!(done.output(), b"patient\n");
+    // With time enough: the client above is in a hurry.
+    owner.delete().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_was_suspended_asks_before_it_gives_up() {
+    let harness = Harness::shared().await;
+    let client = harness
+        .client_builder(harness.url())
+        .heartbeat_interval(Duration::from_millis(100))
+        .heartbeat_timeout(Duration::from_secs(3))
+        .build()
+        .unwrap();
+    let sandbox = harness.sandbox_of(&client).await;
+    let run = tokio::spawn(sandbox.run(": > up; sleep 1; echo still there").into_future());
+    until("the command runs", async || sandbox.exists("up").await.unwrap()).await;
+    // The one thread of this runtime, which drives the connection, does nothing for longer than a
+    // gateway may be silent.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(run.await.unwrap().unwrap().output(), b"still there\n");
     sandbox.delete().await.unwrap();
 }
 
