@@ -101,7 +101,9 @@ pub fn assembly(data: &[u8]) {
     let (again, _) = frames(&run.pieces);
     let (events, seen, ended) = Events::replayed(again, ending(&run.end), offsets);
     let mut assembly = Assembly::new(Streams::Both, max);
-    seen.iter().for_each(|event| assembly.take(event));
+    for event in &seen {
+        assembly.take(event);
+    }
     let from_answer = events.answered_output();
     let outcome = events.outcome().cloned();
     let assembled = assembly.assembled(from_answer.is_none(), from_answer == Some(true));

@@ -6,8 +6,8 @@ use vtrix_protocol::limits::REPLAY_BUFFER;
 use super::replay::{Cursor, Replay, Stream};
 use super::text::{StreamText, whole_output};
 
-/// Bytes of one run of this: several times what a replay keeps.
-const MOST: usize = 4 * REPLAY_BUFFER;
+/// Bytes of one run of this: enough to overrun a replay twice.
+const MOST: usize = 2 * REPLAY_BUFFER + 4096;
 
 #[derive(Arbitrary, Debug)]
 enum Event<'a> {

@@ -54,7 +54,7 @@ fn every_scenario_makes_sense() {
 fn there_are_enough_and_they_walk() {
     let topics = topics();
     let scenarios: Vec<_> = topics.iter().flat_map(|(_, topic)| &topic.scenarios).collect();
-    assert!(scenarios.len() >= 60, "{}", scenarios.len());
+    assert!(scenarios.len() >= 150, "{}", scenarios.len());
     let mut steps = Vec::new();
     for scenario in &scenarios {
         calls(&scenario.steps, &mut steps);

@@ -28,7 +28,8 @@ impl Exchange {
     /// Makes it once. It leaves a file of the name `mark`, and in it one line for each time.
     async fn make(self, sandbox: &Sandbox, mark: &str) -> Result<(), Error> {
         let command = format!("echo ran >> {mark}; seq 1 30");
-        let lines: String = (1..=30).map(|n| format!("{n}\n")).collect();
+        let lines: Vec<_> = (1..=30).map(|n| n.to_string()).collect();
+        let lines = lines.join("\n") + "\n";
         match self {
             Self::Call => sandbox.write(mark, "ran\n").await.map(drop),
             Self::Command => {
@@ -161,13 +162,16 @@ async fn every_byte(exchange: Exchange) {
         claims.extend(cuts(&harness, &sandbox, exchange, up, 0..end, after_head).await);
     }
     let ran = ran(&sandbox, "marks").await;
-    let mut seen = [0; 3];
+    let mut claimed = [0; 3];
     for (mark, claim) in &claims {
         let times = ran.get(mark).copied().unwrap_or_default();
         assert!(claim.is_true(times), "{mark}: {claim:?}, and it ran {times} times");
-        seen[*claim as usize] += 1;
+        claimed[*claim as usize] += 1;
     }
-    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?} of {exchange:?}: the cuts prove nothing");
+    assert!(
+        claimed[0] > 0 && claimed[1] > 0,
+        "{claimed:?} of {exchange:?}: the cuts prove nothing"
+    );
     sandbox.delete().await.unwrap();
 }
 
@@ -221,12 +225,12 @@ async fn a_thousand_commands_over_connections_that_end_anywhere() {
     let mut times: BTreeMap<&str, u64> = BTreeMap::new();
     let text = log.output_text();
     text.lines().for_each(|mark| *times.entry(mark).or_default() += 1);
-    let mut seen = [0; 3];
+    let mut claimed = [0; 3];
     for (mark, claim) in &claims {
         let times = times.get(mark.as_str()).copied().unwrap_or_default();
         assert!(claim.is_true(times), "{mark}: {claim:?}, and it ran {times} times");
-        seen[*claim as usize] += 1;
+        claimed[*claim as usize] += 1;
     }
-    assert!(seen.iter().all(|count| *count > 10), "{seen:?}: the cuts prove little");
+    assert!(claimed.iter().all(|count| *count > 10), "{claimed:?}: the cuts prove little");
     sandbox.delete().await.unwrap();
 }

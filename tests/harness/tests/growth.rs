@@ -27,7 +27,7 @@ async fn silent(peer: &RawPeer, call_timeout: Duration) -> Sandbox {
 /// The ends of so many calls made at once, which none may hang past.
 async fn ends(sandbox: &Sandbox, path: &str) -> Vec<Error> {
     let calls = join_all((0..CALLS).map(|_| sandbox.stat(path)));
-    let ends = tokio::time::timeout(Duration::from_secs(120), calls).await.expect("no hang");
+    let ends = tokio::time::timeout(Duration::from_mins(2), calls).await.expect("no hang");
     ends.into_iter().map(Result::unwrap_err).collect()
 }
 
@@ -40,7 +40,7 @@ async fn silence_after_calls() {
         session.silence().await;
     })
     .await;
-    let sandbox = silent(&peer, Duration::from_secs(60)).await;
+    let sandbox = silent(&peer, Duration::from_mins(1)).await;
     for error in ends(&sandbox, "/").await {
         assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error:?}");
         assert_eq!(error.may_have_run(), Some(true));
@@ -69,7 +69,7 @@ async fn a_peer_that_reads_nothing() {
         session.silence().await;
     })
     .await;
-    let sandbox = silent(&peer, Duration::from_secs(60)).await;
+    let sandbox = silent(&peer, Duration::from_mins(1)).await;
     let long = "x".repeat(4_000);
     let errors = ends(&sandbox, &long).await;
     let unsent = errors.iter().filter(|error| error.may_have_run() == Some(false)).count();
@@ -94,9 +94,9 @@ async fn a_flood() {
             session.silence().await;
         })
         .await;
-        let sandbox = silent(&peer, Duration::from_secs(60)).await;
+        let sandbox = silent(&peer, Duration::from_mins(1)).await;
         let run = sandbox.run("x").max_output(1_000).into_future();
-        let ended = tokio::time::timeout(Duration::from_secs(120), run).await.expect("no hang");
+        let ended = tokio::time::timeout(Duration::from_mins(2), run).await.expect("no hang");
         let error = ended.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{method}: {error:?}");
         assert!(error.command().is_none_or(|command| command.output().len() <= 1_000));
