@@ -163,7 +163,14 @@ async fn works_and_holds(gateway: &Gateway, api: &Api, port: u16) {
         assert_eq!(answer["result"]["exit_code"], 0, "{held}: {answer}");
     }
     assert_eq!(socket.run("bash -c 'echo there'").await, "there\n");
+    // Files of other ids, where there are any, go with the rest.
+    let others = "mkdir -p d/e && touch d/e/f && chown -R 1000:1000 d";
+    socket.call("exec", json!({"command": others})).await;
     api.delete(&id).await.data();
+    // A data directory in a mount of the gateway's own is not in this view.
+    let sandboxes = gateway.root.path().join("data/sandboxes");
+    let left = fs::read_dir(sandboxes).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "something is left of it");
 }
 
 /// `doctor` says beforehand what a start will say.
