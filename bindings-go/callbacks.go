@@ -11,6 +11,7 @@ import "C"
 import (
 	"context"
 	"runtime/cgo"
+	"sync"
 	"unsafe"
 )
 
@@ -183,14 +184,22 @@ func vtrixGoNext(call C.uintptr_t, lent *C.vtrix_event, err *C.vtrix_error) {
 	close(f.done)
 }
 
+// pieces are buffers for what writers are given. A writer keeps nothing of it, so each is used again.
+var pieces = sync.Pool{New: func() any { return new([]byte) }}
+
 //export vtrixGoEvent
-func vtrixGoEvent(call C.uintptr_t, lent *C.vtrix_event) C.int32_t {
+func vtrixGoEvent(call C.uintptr_t, raw *C.vtrix_event) C.int32_t {
 	f := flightOf(call)
-	if lent._type != C.VTRIX_EVENT_STDOUT && lent._type != C.VTRIX_EVENT_STDERR {
+	if raw._type != C.VTRIX_EVENT_STDOUT && raw._type != C.VTRIX_EVENT_STDERR {
 		return C.VTRIX_CONTINUE
 	}
-	seen := newEvent(lent)
-	return f.ask(func() error { return f.write(seen) }, nil)
+	piece := pieces.Get().(*[]byte)
+	*piece = append((*piece)[:0], lent(raw.data)...)
+	seen := Event{Type: EventType(raw._type), Data: *piece}
+	return f.ask(func() error {
+		defer pieces.Put(piece)
+		return f.write(seen)
+	}, nil)
 }
 
 //export vtrixGoProgress

@@ -1,12 +1,10 @@
 package vtrix
 
-// The edge to C: how it is linked, how text crosses it, and how long what crosses is kept. Text
-// and bytes go over without a copy: C copies its arguments before it returns. What an options
-// struct points to is pinned for as long as the call takes to begin.
+// The edge to C: how text crosses it, and how long what crosses is kept. Text and bytes go over
+// without a copy: C copies its arguments before it returns. What an options struct points to is
+// pinned for as long as the call takes to begin.
 
 /*
-#cgo !vtrix_shared pkg-config: vtrix-sandbox-static
-#cgo vtrix_shared pkg-config: vtrix-sandbox
 #include "shim.h"
 
 // Where an empty text points that was given, to tell it from one that was not.

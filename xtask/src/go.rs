@@ -4,11 +4,12 @@
 //! and examples run as modules outside of the tree that depend on it. The network is not asked:
 //! the package depends on nothing but the standard library.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::install::install;
+use crate::install::{NATIVE, install};
 use crate::mobile::{locked, mirror, told};
 use crate::steps::{Count, Progress, quiet};
 use crate::{examples, go_toolchain, root, steps, target};
@@ -16,7 +17,7 @@ use crate::{examples, go_toolchain, root, steps, target};
 const MODULE: &str = "github.com/vtrixai/sandbox-native/bindings-go";
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 6;
+pub(crate) const STEPS: usize = 7;
 
 /// Where a run does its work, and what the package is built against.
 struct Place {
@@ -38,12 +39,20 @@ pub(crate) fn bench() -> Result<(), String> {
     let (mut place, _lock) = Place::new()?;
     place.prefix = place.directory.join("release");
     install(&place.prefix, true)?;
-    let outside = place.outside("tests/bench/go")?;
+    let outside = place.outside("tests/bench/go", None)?;
     let binary = place.directory.join("bench");
     let mut build = place.go(&outside);
     build.args(["build", "-o"]).arg(&binary).arg(".");
     quiet(build)?;
     steps::run(examples::beside("Go", 10, &binary))
+}
+
+/// Writes the module that a release ships: the package, and the library in it.
+pub(crate) fn bundle(directory: &Path) -> Result<(), String> {
+    let (mut place, _lock) = Place::new()?;
+    place.prefix = place.directory.join("release");
+    install(&place.prefix, true)?;
+    place.bundle(directory)
 }
 
 /// Everything about the Go package, as steps of a longer run.
@@ -62,13 +71,14 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         judged(tests)
     })?;
     progress.measured("Go: every scenario, on both wires", || {
-        let outside = place.outside("bindings-go/conformance").map_err(nothing)?;
+        let outside = place.outside("bindings-go/conformance", None).map_err(nothing)?;
         let mut tests = place.go(&outside);
         tests.env("VTRIX_CONFORMANCE", root().join("tests/conformance"));
         tests.args(["test", "-v", "-count=1", "."]);
         judged(tests)
     })?;
-    progress.check("Go: examples", || place.examples())
+    progress.check("Go: examples", || place.examples())?;
+    progress.check("Go: a program from the module as it is shipped", || place.shipped())
 }
 
 impl Place {
@@ -112,26 +122,89 @@ impl Place {
         Ok(())
     }
 
-    /// A copy of a module outside of the tree, which finds the package where it lies.
-    fn outside(&self, module: &str) -> Result<PathBuf, String> {
-        let copy = self.directory.join(module.replace('/', "-"));
+    /// A copy of a module outside of the tree, which finds the package in `package`, or where it
+    /// lies.
+    fn outside(&self, module: &str, package: Option<&Path>) -> Result<PathBuf, String> {
+        let kind = if package.is_some() { "-shipped" } else { "" };
+        let copy = self.directory.join(format!("{}{kind}", module.replace('/', "-")));
         mirror(&root().join(module), &copy)?;
+        let lies = root().join("bindings-go");
+        let package = package.unwrap_or(&lies);
         let mut edit = self.go(&copy);
         edit.args(["mod", "edit", "-replace"]);
-        edit.arg(format!("{MODULE}={}", root().join("bindings-go").display()));
+        edit.arg(format!("{MODULE}={}", package.display()));
         quiet(edit)?;
         Ok(copy)
     }
 
     /// Builds and runs each example; what it prints is the Rust one's.
     fn examples(&self) -> Result<(), String> {
-        let outside = self.outside("examples/go")?;
+        let outside = self.outside("examples/go", None)?;
         let binaries = self.directory.join("examples");
         fs::create_dir_all(&binaries).map_err(|error| told(&binaries, &error))?;
         let mut build = self.go(&outside);
         build.args(["build", "-o"]).arg(&binaries).arg("./...");
         quiet(build)?;
         examples::print_as_rust(|name| Ok(Command::new(binaries.join(name))))
+    }
+}
+
+impl Place {
+    /// The package with the header and the archive of the prefix in it. Archives of other
+    /// platforms that are there already stay, and are linked where they belong.
+    fn bundle(&self, directory: &Path) -> Result<(), String> {
+        mirror(&root().join("bindings-go"), directory)?;
+        let (os, arch) = platform()?;
+        let archives = directory.join("lib");
+        let place = archives.join(format!("{os}_{arch}"));
+        for (from, to, name) in [
+            ("include", directory.join("include"), "vtrix_sandbox.h"),
+            ("lib", place, "libvtrix_sandbox.a"),
+        ] {
+            fs::create_dir_all(&to).map_err(|error| told(&to, &error))?;
+            let (from, to) = (self.prefix.join(from).join(name), to.join(name));
+            fs::copy(&from, &to).map_err(|error| told(&from, &error))?;
+        }
+        let mut platforms: Vec<String> = fs::read_dir(&archives)
+            .map_err(|error| told(&archives, &error))?
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        platforms.sort();
+        let mut link = String::from(
+            "package vtrix\n\n// Where the library is: in this module.\n\n/*\n\
+             #cgo CFLAGS: -I${SRCDIR}/include\n",
+        );
+        for platform in platforms {
+            let tags = platform.replace('_', ",");
+            let archive = format!("${{SRCDIR}}/lib/{platform}/libvtrix_sandbox.a");
+            let _ = writeln!(link, "#cgo {tags} LDFLAGS: {archive} {NATIVE}");
+        }
+        link.push_str("*/\nimport \"C\"\n");
+        let path = directory.join("link.go");
+        fs::write(&path, link).map_err(|error| told(&path, &error))
+    }
+
+    /// What a user does who has the module and nothing else: no pkg-config, no installed library.
+    fn shipped(&self) -> Result<(), String> {
+        let module = self.directory.join("module");
+        self.bundle(&module)?;
+        let outside = self.outside("examples/go", Some(&module))?;
+        let binary = self.directory.join("shipped");
+        let mut build = self.go(&outside);
+        build.env_remove("PKG_CONFIG_PATH").env("PKG_CONFIG", "/nonexistent");
+        build.args(["build", "-o"]).arg(&binary).arg("./basic");
+        quiet(build)?;
+        examples::served(&mut Command::new(binary)).map(drop)
+    }
+}
+
+/// Go's names for this platform.
+fn platform() -> Result<(&'static str, &'static str), String> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok(("linux", "amd64")),
+        ("linux", "aarch64") => Ok(("linux", "arm64")),
+        (os, arch) => Err(format!("which libraries {os} on {arch} needs beside is not known")),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::steps::{cargo, quiet};
 use crate::{notices, root, target};
 
 /// What a static library of Rust's needs on Linux; `rustc --print native-static-libs` tells.
-const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+pub(crate) const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The number in the soname: `VTRIX_ABI_VERSION`.
 const ABI: &str = "0";

@@ -128,6 +128,10 @@ enum Command {
         /// Measure instead, beside Rust.
         #[arg(long)]
         bench: bool,
+        /// Write the module that a release ships into this directory instead, with the library for
+        /// this platform beside those that are there.
+        #[arg(long, conflicts_with = "bench")]
+        bundle: Option<PathBuf>,
     },
     /// Write THIRD-PARTY-NOTICES.txt: what others wrote that is linked into what we ship.
     Notices {
@@ -188,8 +192,9 @@ fn main() -> ExitCode {
         Command::Install { prefix, debug } => install::install(&prefix, !debug),
         Command::C { bench: true } => c::bench(),
         Command::C { bench: false } => c::test(),
-        Command::Go { bench: true } => go::bench(),
-        Command::Go { bench: false } => go::test(),
+        Command::Go { bundle: Some(directory), .. } => go::bundle(&directory),
+        Command::Go { bench: true, .. } => go::bench(),
+        Command::Go { .. } => go::test(),
         Command::Notices { check } => notices::run(check),
         Command::Package => package::quickstart(),
         Command::Dist => dist::all(),

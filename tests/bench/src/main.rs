@@ -58,7 +58,7 @@ enum Role {
     },
     /// The Rust one beside them.
     #[command(hide = true)]
-    BesideRole { measurement: String, amount: usize },
+    Twin { measurement: String, amount: usize },
     /// The gateway under measurement.
     #[command(hide = true)]
     Gateway,
@@ -93,9 +93,7 @@ fn main() -> Fallible {
                 let bytes = arguments.megabytes * 1_000_000;
                 beside::measure(programs, arguments.rounds.max(1), bytes).await
             }
-            Some(Role::BesideRole { measurement, amount }) => {
-                beside::role(measurement, *amount).await
-            }
+            Some(Role::Twin { measurement, amount }) => beside::role(measurement, *amount).await,
             Some(Role::SpawnFloor { .. }) => Ok(()),
             None => measure(&arguments).await,
         }
