@@ -47,7 +47,7 @@ pub(crate) fn print_as_rust(
     let problems = at_once(EVERYWHERE, |name| {
         let from_other = served(&mut other(name)?)?;
         let from_rust = served(&mut Command::new(target().join("debug/examples").join(name)))?;
-        if shape(&from_other) == shape(&from_rust) {
+        if words(&from_other) == words(&from_rust) {
             return Ok(());
         }
         Err(format!("{name} prints\n{from_other}\nand the Rust one\n{from_rust}"))
@@ -77,18 +77,29 @@ pub(crate) fn served(command: &mut Command) -> Result<String, String> {
     Ok(told)
 }
 
-/// What a program prints, without what differs from one run to the next: ids, times, ports and
-/// the directories of this machine.
-fn shape(text: &str) -> Vec<String> {
-    let differs = |word: &str| {
-        word.contains(|c: char| c.is_ascii_digit())
+/// What a program prints, word by word, without what differs from one run to the next (ids, times,
+/// ports, directories of this machine) and from one language to the next (punctuation, cases, how it
+/// writes a value that may be missing).
+fn words(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| !line.starts_with("Using the gateway at"));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("\\n", " ").replace('_', "");
+    let between = |c: char| !c.is_alphanumeric() && !"/.-$'".contains(c);
+    text.split(between).filter_map(word).collect()
+}
+
+fn word(word: &str) -> Option<String> {
+    let word = word.trim_matches(['.', '-', '\'']).to_lowercase();
+    match word.as_str() {
+        "" | "some" | "ok" | "err" | "optional" => None,
+        "nil" | "null" => Some("none".to_owned()),
+        word if word.contains(|c: char| c.is_ascii_digit())
             || word.contains("/tmp/")
-            || word.starts_with("sb-")
-    };
-    let word = |word| if differs(word) { "#" } else { word };
-    text.lines()
-        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
-        .collect()
+            || word.starts_with("sb-") =>
+        {
+            Some("#".to_owned())
+        }
+        word => Some(word.to_owned()),
+    }
 }
 
 /// A gateway in another process.
@@ -137,5 +148,24 @@ impl Drop for Served {
         // Its input ends here at the latest, which ends it.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_write_the_same_value_in_their_own_ways() {
+        let rust =
+            "Using the gateway at VTRIX_BASE_URL.\nexit Some(2): {\"a\": None}\nSome(\"x\\n\")\n";
+        let swift = "exit 2: [\"a\": nil]\nx\n\n";
+        let kotlin = "exit 2: {a=null}\nx\n";
+        assert_eq!(words(rust), ["exit", "#", "a", "none", "x"]);
+        assert_eq!(words(swift), words(rust));
+        assert_eq!(words(kotlin), words(rust));
+        assert_eq!(words("Err(EditAmbiguous)"), words("EDIT_AMBIGUOUS"));
+        assert_eq!(words("b78f3ee1 runs in /tmp/x/y"), ["#", "runs", "in", "#"]);
+        assert_ne!(words("exited with 0"), words("killed with 9"));
     }
 }

@@ -10,15 +10,16 @@ use std::process::Command;
 
 use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
-    need_programs, need_space, number_after, told,
+    need_programs, need_space, number_after, script, told,
 };
 use crate::steps::{Count, Progress, quiet, run};
-use crate::{android, root};
+use crate::{android, examples, root};
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 5;
 
-const EXAMPLES: [&str; 5] = ["basic", "stream", "attach", "files", "lifecycle"];
+/// Microseconds that a call may cost more than in Rust: two changes of threads, and JNA.
+const MORE: u32 = 150;
 
 /// Everything about the Kotlin module, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
@@ -49,15 +50,10 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         }
         Ok(all)
     })?;
-    progress.check("Kotlin: the five examples", || {
-        let gateway = Gateway::start("extended")?;
-        for example in EXAMPLES {
-            let class = format!("examples.{example}.{}Kt", capital(example));
-            let mut command = program(&work, &class);
-            command.envs(gateway.env.clone());
-            quiet(command)?;
-        }
-        gateway.end()
+    progress.check("Kotlin: the five examples print what the Rust ones do", || {
+        examples::print_as_rust(|example| {
+            Ok(program(&work, &format!("examples.{example}.{}Kt", capital(example))))
+        })
     })?;
     progress.check("Kotlin: an AAR around this machine's library, and a program on it", || {
         let host = resources(&work)?.join(format!("lib{LIBRARY}.so"));
@@ -89,11 +85,9 @@ pub(crate) fn test(android: bool, bench: bool) -> Result<(), String> {
         let (work, _lock) = locked("kotlin")?;
         build(&work, Profile::Release)?;
         consumer(&work)?;
-        let gateway = Gateway::start_as("extended", Profile::Release)?;
-        let mut command = program(&work, "bench.MainKt");
-        command.envs(gateway.env.clone());
-        run(command)?;
-        return gateway.end();
+        let command = program(&work, "bench.MainKt");
+        let bench = script(work.join("bench.sh"), &command, "\"$@\"")?;
+        return run(examples::beside("Kotlin", MORE, &bench));
     }
     let mut progress = Progress::new(STEPS);
     let outcome = steps(&mut progress);

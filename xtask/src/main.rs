@@ -87,7 +87,7 @@ enum Command {
         /// Make the XCFramework for Apple's platforms instead (on macOS).
         #[arg(long)]
         xcframework: bool,
-        /// Measure instead.
+        /// Measure instead, beside Rust.
         #[arg(long)]
         bench: bool,
     },
@@ -96,7 +96,7 @@ enum Command {
         /// Make the AAR for Android instead (with the NDK).
         #[arg(long)]
         android: bool,
-        /// Measure instead.
+        /// Measure instead, beside Rust.
         #[arg(long)]
         bench: bool,
     },

@@ -4,6 +4,7 @@
 //! Everything is made in one directory under the user's cache, whose lock keeps two runs apart;
 //! what is there from the run before makes the next one quick.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ pub(crate) fn need_space(gibibytes: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Which build of the library and of the gateway: `dev` for tests, `release` to measure.
+/// Which build of the library: `dev` for tests, `release` to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     Dev,
@@ -146,13 +147,8 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one on a wire.
     pub(crate) fn start(wire: &'static str) -> Result<Self, String> {
-        Self::start_as(wire, Profile::Dev)
-    }
-
-    /// Starts one on a wire, of either build.
-    pub(crate) fn start_as(wire: &'static str, profile: Profile) -> Result<Self, String> {
-        quiet(cargo(["build", "-q", "--profile", profile.name(), "-p", "vtrix-harness"]))?;
-        let program = target().join(profile.directory()).join("vtrix-harness");
+        quiet(cargo(["build", "-q", "-p", "vtrix-harness"]))?;
+        let program = target().join("debug/vtrix-harness");
         let mut command = Command::new(program);
         command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped());
         if wire == "plain" {
@@ -201,6 +197,19 @@ impl Drop for Gateway {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
+}
+
+/// Writes a command as a program: its words, then `rest` as a shell takes it.
+pub(crate) fn script(path: PathBuf, command: &Command, rest: &str) -> Result<PathBuf, String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"));
+    let words: Vec<String> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    let text = format!("#!/bin/sh\nexec {} {rest}\n", words.join(" "));
+    fs::write(&path, text)
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+        .map_err(|error| told(&path, &error))?;
+    Ok(path)
 }
 
 /// Runs a program that says `test result: … N passed; M failed` and gives the numbers.

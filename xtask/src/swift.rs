@@ -10,15 +10,20 @@ use std::process::Command;
 
 use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
-    need_programs, need_space, number_after, told,
+    need_programs, need_space, number_after, script, told,
 };
 use crate::steps::{Count, Progress, quiet, run};
-use crate::{apple, packages, root};
+use crate::{apple, examples, packages, root};
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 5;
 
-const EXAMPLES: [&str; 5] = ["basic", "stream", "attach", "files", "lifecycle"];
+/// Microseconds that a call may cost more than in Rust: two changes of threads.
+const MORE: u32 = 100;
+
+/// Names the gateway, and the sandbox that is measured in, in a program's environment.
+const SERVICE: [&str; 4] =
+    ["VTRIX_BASE_URL", "VTRIX_TOKEN", "VTRIX_PROJECT_ID", "VTRIX_BENCH_SANDBOX"];
 
 /// The Debian release whose Swift is used: the first that has one.
 const RELEASE: &str = "trixie";
@@ -95,12 +100,10 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         }
         Ok(all)
     })?;
-    progress.check("Swift: the five examples", || {
-        let gateway = Gateway::start("extended")?;
-        for example in EXAMPLES {
-            quiet(program(&swift, &work, example, &[], &gateway.env))?;
-        }
-        gateway.end()
+    progress.check("Swift: the five examples print what the Rust ones do", || {
+        examples::print_as_rust(|example| {
+            script_of(&swift, &work, &format!("debug/{example}")).map(Command::new)
+        })
     })
 }
 
@@ -114,9 +117,8 @@ pub(crate) fn test(xcframework: bool, bench: bool) -> Result<(), String> {
         let (work, _lock) = locked("swift")?;
         prepare(&work, Profile::Release)?;
         quiet(build(&swift, &work, "consumer", &["-c", "release", "--product", "bench"]))?;
-        let gateway = Gateway::start_as("extended", Profile::Release)?;
-        run(program(&swift, &work, "../release/bench", &[], &gateway.env))?;
-        return gateway.end();
+        let bench = script_of(&swift, &work, "release/bench")?;
+        return run(examples::beside("Swift", MORE, &bench));
     }
     let mut progress = Progress::new(STEPS);
     let outcome = steps(&mut progress);
@@ -212,6 +214,16 @@ fn program(
     all.push(work.join("consumer-build/debug").join(name).display().to_string());
     all.extend(arguments.iter().cloned());
     swift.command(work, "consumer", &all)
+}
+
+/// A program of the consumer as a program of this machine's: what [`SERVICE`] names is passed on, and
+/// so are the arguments.
+fn script_of(swift: &Toolchain, work: &Path, name: &str) -> Result<PathBuf, String> {
+    let passed = SERVICE.map(|name| format!("\"{name}=${name}\"")).join(" ");
+    let program = work.join("consumer-build").join(name);
+    let rest = format!("env {passed} '{}' \"$@\"", program.display());
+    let path = work.join(format!("{}.sh", name.replace('/', "-")));
+    script(path, &swift.command(work, "consumer", &[]), &rest)
 }
 
 /// Puts package, consumer and what they need into the directory that is shared with the root.

@@ -42,9 +42,8 @@ extension Sandbox {
         SandboxStream { [native] in Source(native.connectionEvents()) }
     }
 
-    /// Tells `listener` the same, on the library's own threads, one event after the other. It is told until the watch is
-    /// cancelled or this handle is closed or let go of, which one that holds the handle prevents; one that throws is
-    /// not told again.
+    /// Tells `listener` what ``connectionEvents`` tells, on the library's own threads, one event after the other, until
+    /// the watch is cancelled or this handle is closed. A listener that throws is not told again.
     @discardableResult
     public func watchConnection(
         _ listener: @escaping @Sendable (ConnectionEvent) throws -> Void

@@ -277,9 +277,8 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         )
 
     /**
-     * Tells [listener] the same, on the library's own threads, one event after the other. It is told until what this
-     * returns is closed or this handle is, or until the handle is let go of, which a listener that holds it prevents;
-     * one that throws is not told again.
+     * Tells [listener] what [connectionEvents] tells, on the library's own threads, one event after the other, until
+     * what this returns is closed or this handle is. A listener that throws is not told again.
      */
     public fun watchConnection(listener: (ConnectionEvent) -> Unit): AutoCloseable {
         val told = object : ConnectionListener {
