@@ -70,7 +70,7 @@ pub(crate) struct Session {
 
 enum Kind {
     Relay { executor: Upgraded, running: Running },
-    Parked { registry: Arc<Registry>, limits: TokenLimits },
+    Parked { registry: Arc<Registry>, grant: Arc<Grant> },
 }
 
 /// Accepts the upgrade `request` for `sandbox`. The session begins once the reply is sent.
@@ -78,7 +78,7 @@ pub(crate) async fn accept(
     registry: &Arc<Registry>,
     sandbox: Arc<Sandbox>,
     mut request: Request<Incoming>,
-    grant: &Grant,
+    grant: &Arc<Grant>,
 ) -> Result<(Reply, Session), Refusal> {
     let (limits, revoked) = (grant.limits, grant.revoked());
     // Older versions of HTTP have no upgrades, and the bytes of a body would pass for frames.
@@ -115,7 +115,7 @@ pub(crate) async fn accept(
     }
     let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
     let reply = switching(HeaderValue::from_str(&accept).ok());
-    let kind = Kind::Parked { registry: Arc::clone(registry), limits };
+    let kind = Kind::Parked { registry: Arc::clone(registry), grant: Arc::clone(grant) };
     Ok((reply, Session { upgrade, client, kind, revoked }))
 }
 
@@ -253,7 +253,7 @@ impl Session {
                     () = revoked => {}
                 }
             }
-            Kind::Parked { registry, limits } => {
+            Kind::Parked { registry, grant } => {
                 let stream = TokioIo::new(upgraded);
                 let over = async {
                     tokio::select! {
@@ -261,7 +261,7 @@ impl Session {
                         () = ended(ending) => parked::End::away("the gateway ends"),
                     }
                 };
-                parked::serve(stream, registry, &self.client.0, limits, over).await;
+                parked::serve(stream, registry, &self.client.0, grant, over).await;
             }
         }
         drop(self.client);

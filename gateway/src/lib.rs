@@ -20,6 +20,7 @@ mod executor_image;
 mod expiry;
 mod hash_token;
 mod http;
+mod incoming;
 mod jobs;
 mod lifecycle;
 mod operations;

@@ -4,16 +4,13 @@
 //! passes messages between client and executor, a slow path that only such a connection takes; when
 //! that executor ends, so does the connection.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream as Messages, StreamExt};
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
@@ -27,9 +24,10 @@ use vtrix_protocol::limits::RECEIVED_MESSAGE;
 use vtrix_protocol::rpc::{ErrorObject, Failure, IncomingRequest, VERSION};
 
 use crate::connect::bind;
+use crate::incoming::{Incoming, Metered};
 use crate::lifecycle::Status;
 use crate::registry::{Registry, Sandbox};
-use crate::tenant::TokenLimits;
+use crate::tenant::{Grant, TokenLimits};
 
 /// As often as the executor pings.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -74,12 +72,14 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     registry: Arc<Registry>,
     sandbox: &Sandbox,
-    limits: TokenLimits,
+    grant: Arc<Grant>,
     over: impl Future<Output = End>,
 ) {
+    let limits = grant.limits;
     let config = config(limits.message);
-    let heard = Arc::new(AtomicBool::new(true));
-    let stream = Heard { stream, heard: Arc::clone(&heard) };
+    let heard = Arc::new(Incoming::default());
+    heard.hear();
+    let stream = Metered::new(stream, Arc::clone(&heard), grant);
     let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     let end = tokio::select! {
         end = converse(&mut client, &registry, sandbox, limits, &heard) => end,
@@ -99,46 +99,6 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// A stream that notes when bytes come, of a whole message or not: a large one may take longer
-/// than a heartbeat to arrive.
-struct Heard<S> {
-    stream: S,
-    heard: Arc<AtomicBool>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 fn config(most: usize) -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most))
 }
@@ -149,7 +109,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     registry: &Registry,
     sandbox: &Sandbox,
     limits: TokenLimits,
-    heard: &AtomicBool,
+    heard: &Incoming,
 ) -> Option<End> {
     let deleted = || Some(End::away("the sandbox was deleted"));
     let plain = registry.config.plain_wire;
@@ -170,7 +130,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             match reached {
                 Some(Some(executor)) => return relay(client, executor, changes, heard).await,
                 Some(None) => return Some(End::away("the sandbox takes no more connections")),
-                None => heard.store(true, Ordering::Relaxed),
+                None => heard.hear(),
             }
             continue;
         }
@@ -188,7 +148,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                     // Until its pong is on its way nothing more is read: pongs that wait are in
                     // memory.
-                    Some(Ok(Message::Ping(_))) => {
+                    Some(Ok(Message::Ping(payload))) => {
+                        heard.settle_control(payload.len());
                         match tokio::time::timeout(BLOCKED, client.flush()).await {
                             Ok(Ok(())) => continue,
                             _ => return None,
@@ -196,7 +157,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                     None => return None,
                     Some(Err(error)) => return broken(&error),
-                    Some(Ok(_)) => continue,
+                    Some(Ok(other)) => {
+                        heard.settle_control(other.len());
+                        continue;
+                    }
                 };
                 used = Instant::now();
                 if let Some(answer) = answer
@@ -204,6 +168,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 {
                     return None;
                 }
+                heard.settle();
             }
             outcome = changes.changed() => {
                 if outcome.is_err() {
@@ -214,7 +179,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 return Some(End::away("nothing was called for long"));
             }
             _ = heartbeat.tick() => {
-                let alive = heard.swap(false, Ordering::Relaxed);
+                let alive = heard.was_heard();
                 if !alive || send(client, Message::Ping(Vec::new().into())).await.is_err() {
                     return None;
                 }
@@ -305,9 +270,9 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     executor: Executor,
     mut changes: watch::Receiver<Arc<crate::record::Record>>,
-    heard: &AtomicBool,
+    heard: &Incoming,
 ) -> Option<End> {
-    heard.store(true, Ordering::Relaxed);
+    heard.hear();
     // The client is not read from while the executor takes its time with a message: that silence
     // is not the client's.
     let passing = AtomicBool::new(false);
@@ -332,11 +297,16 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
                 end = Some(End { code: CloseCode::Policy, reason: "too many pings" });
                 break;
             }
+            let control = (!message.is_text() && !message.is_binary()).then_some(message.len());
             passing.store(true, Ordering::Relaxed);
             if pass(message, &mut to_executor).await.is_err() {
                 break;
             }
-            heard.store(true, Ordering::Relaxed);
+            match control {
+                Some(length) => heard.settle_control(length),
+                None => heard.settle(),
+            }
+            heard.hear();
             passing.store(false, Ordering::Relaxed);
         }
         // Its commands get their grace from here on.
@@ -366,7 +336,7 @@ fn passed_on(frame: Option<CloseFrame>) -> End {
 async fn down(
     from: &mut (impl Messages<Item = Result<Message, WsError>> + Unpin),
     to: &mut (impl Sink<Message, Error = WsError> + Unpin),
-    heard: &AtomicBool,
+    heard: &Incoming,
     passing: &AtomicBool,
     pings: &AtomicUsize,
 ) -> Option<End> {
@@ -385,7 +355,7 @@ async fn down(
                 pings.store(0, Ordering::Relaxed);
             }
             _ = heartbeat.tick() => {
-                let alive = heard.swap(false, Ordering::Relaxed) || passing.load(Ordering::Relaxed);
+                let alive = heard.was_heard() || passing.load(Ordering::Relaxed);
                 if !alive || send(to, Message::Ping(Vec::new().into())).await.is_err() {
                     return None;
                 }
@@ -408,9 +378,6 @@ async fn pass(
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
-    use tokio::io::AsyncWriteExt as _;
-
     use super::*;
 
     #[test]
@@ -440,25 +407,6 @@ mod tests {
         let text =
             not_active(r#"{"method":"stat","id":1}"#, Status::Starting, true).expect("an answer");
         assert!(text.contains("-32000") && text.contains("creating"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn a_part_of_a_message_is_a_sign_of_life() {
-        let (ours, mut theirs) = tokio::io::duplex(64);
-        let heard = Arc::new(AtomicBool::new(false));
-        let stream = Heard { stream: ours, heard: Arc::clone(&heard) };
-        let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-        // The first bytes of a frame of 256 bytes, one at a time.
-        for byte in [0x81, 0xfe, 1, 0, 0, 0, 0, 0, b'a', b'b'] {
-            assert!(client.next().now_or_never().is_none());
-            assert!(!heard.load(Ordering::Relaxed), "nothing came");
-            theirs.write_all(&[byte]).await.expect("writes");
-            assert!(client.next().now_or_never().is_none());
-            assert!(heard.swap(false, Ordering::Relaxed), "a byte came");
-        }
-        drop(theirs);
-        assert!(client.next().await.is_none_or(|end| end.is_err()));
-        assert!(!heard.load(Ordering::Relaxed), "an end is no byte");
     }
 
     #[tokio::test(start_paused = true)]

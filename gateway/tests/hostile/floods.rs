@@ -180,6 +180,27 @@ async fn promises_of_large_messages() {
     site.until_descriptors(descriptors).await;
 }
 
+/// Megabytes of messages that never become whole, on a hundred connections to the gateway itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_parts_of_messages() {
+    let site = Site::new(&[]).await;
+    let descriptors = site.descriptors();
+    bounded(&site, "parts of messages", async {
+        let mut pouring = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let mut raw = site.connect(Way::Parked).await;
+            let part = [header(FIN | TEXT, 64 << 20), vec![b'x'; 4 << 20]].concat();
+            pouring.spawn(async move {
+                let _ = raw.0.write_all(&part).await;
+                std::future::pending::<()>().await;
+            });
+        }
+        others(&site).await;
+    })
+    .await;
+    site.until_descriptors(descriptors).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_whose_answers_nobody_reads() {
     const REQUESTS: usize = 20_000;
