@@ -80,7 +80,8 @@ fn unpack(directory: &Path) -> Result<(), String> {
         let unpacked = directory.join(format!("{name}-{VERSION}"));
         let _ = fs::remove_dir_all(&unpacked);
         let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(target().join(format!("package/{name}-{VERSION}.crate")));
+        // Packed files all have one old date, by which cargo would take them for those of before.
+        tar.arg("-xmzf").arg(target().join(format!("package/{name}-{VERSION}.crate")));
         tar.arg("-C").arg(directory);
         quiet(tar)?;
         complete(name, &unpacked)?;
