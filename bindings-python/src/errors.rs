@@ -42,9 +42,9 @@ impl Failure {
                 let kind = match error {
                     GatewayError::Config(_) => ErrorKind::InvalidArgument,
                     GatewayError::InUse { .. } => ErrorKind::Conflict,
-                    GatewayError::Listen { .. } | GatewayError::DataDir { .. } => {
-                        ErrorKind::LocalIo
-                    }
+                    GatewayError::Listen { .. }
+                    | GatewayError::DataDir { .. }
+                    | GatewayError::Tokens { .. } => ErrorKind::LocalIo,
                     _ => ErrorKind::Unavailable,
                 };
                 plain(py, kind, &error.to_string())

@@ -361,10 +361,11 @@ def test_the_gateway_in_the_box(tmp_path: Path) -> None:
         {"listen": "nowhere"},
         {"backend": "other"},
         {"default_ttl": -1},
-        {"tokens": "/no/such/file"},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             LocalGateway(**wrong).start()  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="tokens"):
+        LocalGateway(tokens=tmp_path / "missing").start()
     with LocalGateway() as first, pytest.raises(OSError, match="listen"):
         LocalGateway(listen=first.url.removeprefix("http://")).start()
 
