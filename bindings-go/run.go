@@ -15,6 +15,9 @@ import (
 // message, of which no gateway takes more.
 const MaxStdin = 64 << 20
 
+// KeepNothing, as MaxOutput: the result has no output, and says that it was cut if there was any.
+const KeepNothing uint64 = C.VTRIX_KEEP_NOTHING
+
 // RunOptions of Run, Start and Stream. The zero value of each field is its default.
 type RunOptions struct {
 	// Env is over the handle's own and the sandbox's variables.
@@ -36,7 +39,8 @@ type RunOptions struct {
 	// call fails with ErrCallback and the writer's own error. A Write that blocks holds up its call
 	// and no other. Of Run alone.
 	Stdout, Stderr io.Writer
-	// MaxOutput is how many bytes of output the result keeps, from the beginning; 16 MiB.
+	// MaxOutput is how many bytes of output the result keeps, from the beginning; 16 MiB,
+	// KeepNothing for none.
 	MaxOutput uint64
 	// Sudo: run as root with the environment kept, as sudo -E would.
 	Sudo bool

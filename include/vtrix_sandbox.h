@@ -263,6 +263,11 @@
 #define VTRIX_NO_LIMIT UINT64_MAX
 
 /**
+ * As `max_output`: nothing is kept, and the result says so if there was any.
+ */
+#define VTRIX_KEEP_NOTHING (UINT64_MAX - 1)
+
+/**
  * The version's first number. One that differs breaks programs.
  */
 #define VTRIX_VERSION_MAJOR 0
@@ -1146,7 +1151,8 @@ typedef struct vtrix_run_options {
      */
     struct vtrix_bytes stdin_data;
     /**
-     * Bytes of output that the result keeps, from the beginning; 16 MiB.
+     * Bytes of output that the result keeps, from the beginning; 16 MiB, `VTRIX_KEEP_NOTHING` for
+     * none.
      */
     uint64_t max_output;
     /**
@@ -3812,7 +3818,8 @@ vtrix_status vtrix_sandbox_kill_async(const struct vtrix_sandbox *sandbox,
  *
  * \param sandbox borrowed; not NULL.
  * \param cmd_id borrowed; the command's name.
- * \param max_output bytes of output that waiting and collecting keep; 0 is 16 MiB.
+ * \param max_output bytes of output that waiting and collecting keep; 0 is 16 MiB,
+ * `VTRIX_KEEP_NOTHING` is none.
  * \param out_command receives an owned command; not NULL.
  * \param out_error receives an owned error, or NULL; may be NULL.
  */

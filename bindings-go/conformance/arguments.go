@@ -26,6 +26,14 @@ func (a arguments) number(name string) float64 { n, _ := a[name].(float64); retu
 
 func (a arguments) count(name string) uint64 { return uint64(a.number(name)) }
 
+// kept knows that zero is the default in Go.
+func (a arguments) kept() uint64 {
+	if a.has("max_output") && a.count("max_output") == 0 {
+		return vtrix.KeepNothing
+	}
+	return a.count("max_output")
+}
+
 func (a arguments) flag(name string) bool { return a[name] == true }
 
 func (a arguments) time(name string, unit time.Duration) time.Duration {
@@ -83,7 +91,7 @@ func createOptions(with arguments) vtrix.CreateOptions {
 func runOptions(with arguments) vtrix.RunOptions {
 	options := vtrix.RunOptions{
 		Env: with.pairs("env"), Dir: with.text("working_dir"), Timeout: with.time("timeout_sec", time.Second),
-		Deadline: with.time("deadline_sec", time.Second), MaxOutput: with.count("max_output"), Sudo: with.flag("sudo"),
+		Deadline: with.time("deadline_sec", time.Second), MaxOutput: with.kept(), Sudo: with.flag("sudo"),
 	}
 	if with.has("stdin") {
 		options.Stdin = strings.NewReader(with.text("stdin"))

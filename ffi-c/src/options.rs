@@ -11,6 +11,9 @@ use crate::error::{Failure, Fallible};
 /// As a time, `UINT64_MAX` is "no limit".
 pub const VTRIX_NO_LIMIT: u64 = u64::MAX;
 
+/// As `max_output`: nothing is kept, and the result says so if there was any.
+pub const VTRIX_KEEP_NOTHING: u64 = u64::MAX - 1;
+
 /// No options struct will come near it; a size beyond is a struct that was never set up.
 const LARGEST: usize = 4096;
 
@@ -86,6 +89,15 @@ pub(crate) fn time(ms: u64) -> Option<Duration> {
 /// A wait's length: 0 is the default given, `UINT64_MAX` is for ever.
 pub(crate) fn time_or(ms: u64, default: Duration) -> Duration {
     time(ms).unwrap_or(default)
+}
+
+/// How much output is kept: `None` for the default.
+pub(crate) fn kept(max_output: u64) -> Option<usize> {
+    match max_output {
+        0 => None,
+        VTRIX_KEEP_NOTHING => Some(0),
+        bytes => Some(usize::try_from(bytes).unwrap_or(usize::MAX)),
+    }
 }
 
 /// A yes-or-no that C may have filled with anything.

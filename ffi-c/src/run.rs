@@ -14,7 +14,7 @@ use crate::event::{Held, Item};
 use crate::finished::vtrix_finished;
 use crate::guard::{guard, guard_value, store};
 use crate::handle::usable;
-use crate::options::{Options, flag, init, read, time};
+use crate::options::{Options, flag, init, kept, read, time};
 use crate::sandbox::vtrix_sandbox;
 use crate::status::vtrix_status;
 use crate::stream::{Opened, Source, vtrix_stream};
@@ -48,7 +48,8 @@ pub struct vtrix_run_options {
     /// What the command reads on its standard input, which then ends; UTF-8 on the wire of this
     /// generation. Not given: nothing.
     pub stdin_data: vtrix_bytes,
-    /// Bytes of output that the result keeps, from the beginning; 16 MiB.
+    /// Bytes of output that the result keeps, from the beginning; 16 MiB, `VTRIX_KEEP_NOTHING` for
+    /// none.
     pub max_output: u64,
     /// 1: run as root with the environment kept, as `sudo -E` would.
     pub sudo: u8,
@@ -107,8 +108,8 @@ unsafe fn prepare(
         if !options.stdin_data.data.is_null() || options.stdin_data.len > 0 {
             run = run.stdin(bytes(options.stdin_data, "stdin_data")?);
         }
-        if options.max_output > 0 {
-            run = run.max_output(usize::try_from(options.max_output).unwrap_or(usize::MAX));
+        if let Some(bytes) = kept(options.max_output) {
+            run = run.max_output(bytes);
         }
         Ok((run, user, options.on_event))
     }
@@ -497,7 +498,8 @@ pub(crate) unsafe fn signal_of(signal: vtrix_str) -> Fallible<Signal> {
 ///
 /// \param sandbox borrowed; not NULL.
 /// \param cmd_id borrowed; the command's name.
-/// \param max_output bytes of output that waiting and collecting keep; 0 is 16 MiB.
+/// \param max_output bytes of output that waiting and collecting keep; 0 is 16 MiB,
+/// `VTRIX_KEEP_NOTHING` is none.
 /// \param out_command receives an owned command; not NULL.
 /// \param out_error receives an owned error, or NULL; may be NULL.
 #[unsafe(no_mangle)]
@@ -517,8 +519,8 @@ pub unsafe extern "C" fn vtrix_sandbox_command(
                 return Err(Failure::null("out_command"));
             }
             let mut inner = sandbox.inner.command(owned(cmd_id, "cmd_id")?);
-            if max_output > 0 {
-                inner = inner.with_max_output(usize::try_from(max_output).unwrap_or(usize::MAX));
+            if let Some(bytes) = kept(max_output) {
+                inner = inner.with_max_output(bytes);
             }
             let engine = sandbox.engine.clone();
             store(out_command, Started { engine, inner }.into_c());

@@ -86,6 +86,9 @@ fn saved(handle: Owned<vtrix_command>) -> Gives {
     Gives { value: command(handle.get()), handle: Some(Handle::Command(Arc::new(handle))) }
 }
 
+/// `VTRIX_KEEP_NOTHING`, which the header writes as a difference.
+const KEEP_NOTHING: u64 = u64::MAX - 1;
+
 /// A command and its options, alive while they are lent.
 struct Given {
     command: String,
@@ -115,7 +118,11 @@ impl Given {
             stdin: with.bytes("stdin")?,
             timeout_ms: with.millis("timeout_sec")?,
             deadline_ms: with.millis("deadline_sec")?,
-            max_output: with.count("max_output")?,
+            max_output: match with.count("max_output")? {
+                // In C zero is the default of every option.
+                0 if with.has("max_output") => KEEP_NOTHING,
+                bytes => bytes,
+            },
             sudo: with.flag("sudo")?,
         })
     }
