@@ -233,6 +233,8 @@ impl Link {
     /// Closes: open calls fail with [`ErrorKind::Closed`], later ones fail with it at once, and
     /// commands that were being waited for are killed. Idempotent; needs no runtime.
     pub(crate) fn close(&self) {
+        // Before the drivers end, so that nobody is told in between that there is no need of one.
+        self.0.connectivity.close();
         self.0.closed.send_replace(true);
         self.0.in_flight.close();
         self.0.unwritten.close();
@@ -242,7 +244,6 @@ impl Link {
             // A driver that is gone has ended its calls itself.
             drop(connection.handle.orders.send(Order::Close));
         }
-        self.0.connectivity.close();
     }
 
     /// Tells whether there is a connection, now and from now on.
