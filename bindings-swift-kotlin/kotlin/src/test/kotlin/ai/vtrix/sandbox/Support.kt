@@ -45,11 +45,11 @@ internal suspend fun Sandbox.endsWithinASecond(file: String): Boolean =
     run("for i in $(seq 50); do kill -0 $(cat $file) 2>/dev/null || exit 0; sleep 0.02; done; exit 1").success
 
 /** Processes inside the sandbox, those that count them included. */
-internal suspend fun Sandbox.processes(): Int = run("ls -d /proc/[0-9]* | wc -l").output.trim().toInt()
+internal suspend fun Sandbox.processes(): Int = run("set -- /proc/[0-9]*; echo $#").output.trim().toInt()
 
 /** Whether there are no more processes inside than [count] a second later at the latest, by the sandbox's own clock. */
 internal suspend fun Sandbox.isDownToWithinASecond(count: Int): Boolean =
-    run("for i in $(seq 50); do [ $(ls -d /proc/[0-9]* | wc -l) -gt $count ] || exit 0; sleep 0.02; done; exit 1").success
+    run("for i in $(seq 50); do set -- /proc/[0-9]*; [ $# -gt $count ] || exit 0; sleep 0.02; done; exit 1").success
 
 /**
  * Does something again and again, and then counts: objects of the library, open files and threads of this process,
