@@ -12,15 +12,12 @@
 //! nothing, and the heartbeat's deadline is suspended; the driver sends pongs that nobody asked for,
 //! so that its own silence proves nothing either.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Poll, ready};
 use std::time::Duration;
 
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::stream::SplitStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -31,6 +28,7 @@ use super::session::{Frame, Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
 use super::socket::{Pulse, Socket};
 use super::ticket::Ticket;
+use super::writer::{Outgoing, Writer};
 use crate::config::Config;
 use crate::connection::Live;
 use crate::error::{Error, ErrorKind, Result};
@@ -87,59 +85,6 @@ impl Shared {
     }
 }
 
-struct Outgoing {
-    id: u64,
-    text: String,
-    budget: Option<OwnedSemaphorePermit>,
-    ticket: Ticket,
-}
-
-/// The sending half of a socket, with what waits for it.
-struct Writer {
-    socket: SplitSink<Socket, Message>,
-    waiting: VecDeque<Outgoing>,
-    ping: bool,
-    sign_of_life: bool,
-    unflushed: bool,
-    budgets: Vec<OwnedSemaphorePermit>,
-}
-
-impl Writer {
-    fn idle(&self) -> bool {
-        self.waiting.is_empty() && !self.ping && !self.sign_of_life && !self.unflushed
-    }
-
-    /// Writes and flushes everything that waits. Cancel-safe: what was not written still waits.
-    async fn write(&mut self, session: &mut Session<Sink>) -> Result<(), tungstenite::Error> {
-        poll_fn(|cx| {
-            loop {
-                ready!(self.socket.poll_ready_unpin(cx))?;
-                if std::mem::take(&mut self.ping) {
-                    self.socket.start_send_unpin(Message::Ping(bytes::Bytes::new()))?;
-                    self.unflushed = true;
-                } else if std::mem::take(&mut self.sign_of_life) {
-                    self.socket.start_send_unpin(Message::Pong(bytes::Bytes::new()))?;
-                    self.unflushed = true;
-                } else if let Some(next) = self.waiting.pop_front() {
-                    // A call that nobody waits for any more need not be made.
-                    if session.wanted(next.id) && next.ticket.take() {
-                        session.sent(next.id);
-                        self.budgets.extend(next.budget);
-                        self.unflushed = true;
-                        self.socket.start_send_unpin(Message::text(next.text))?;
-                    }
-                } else {
-                    ready!(self.socket.poll_flush_unpin(cx))?;
-                    self.unflushed = false;
-                    self.budgets.clear();
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        })
-        .await
-    }
-}
-
 /// A frame that its stream has no room for, with the way to wait for room.
 struct Stalled {
     id: u64,
@@ -173,18 +118,10 @@ pub(super) async fn drive(
     retire: impl Fn(),
 ) {
     let pulse = socket.get_ref().pulse();
-    let (socket, reader) = socket.split();
-    let writer = Writer {
-        socket,
-        waiting: VecDeque::new(),
-        ping: false,
-        sign_of_life: false,
-        unflushed: false,
-        budgets: Vec::new(),
-    };
+    let (sender, reader) = socket.split();
     let mut driver = Driver {
         reader,
-        writer,
+        writer: Writer::new(sender),
         orders,
         shared,
         session: Session::new(),
@@ -201,7 +138,7 @@ pub(super) async fn drive(
         Ok(()) => {
             live.released();
             // The farewell is a courtesy; a peer that does not take it loses nothing.
-            let goodbye = driver.writer.socket.close();
+            let goodbye = driver.writer.close();
             drop(tokio::time::timeout(FAREWELL, goodbye).await);
             driver.fail(&closed());
         }
@@ -328,7 +265,7 @@ impl<R: Fn()> Driver<R> {
                     return;
                 }
                 self.session.open(Opening { id, sink: Some(sink), kill });
-                self.writer.waiting.push_back(Outgoing { id, text, budget, ticket });
+                self.writer.push(Outgoing { id, text, budget, ticket });
             }
             Order::Abandon(id) => self.abandon(id),
             Order::Close => self.close(),
@@ -393,7 +330,7 @@ impl<R: Fn()> Driver<R> {
         };
         self.session.open(Opening { id, sink: None, kill: false });
         let ticket = Ticket::default();
-        self.writer.waiting.push_back(Outgoing { id, text, budget: None, ticket });
+        self.writer.push(Outgoing { id, text, budget: None, ticket });
     }
 
     fn message(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {

@@ -32,9 +32,10 @@ use tokio::time::{Instant, timeout_at};
 use vtrix_protocol::{limits, rpc};
 
 use super::driver::{self, Order, Shared, Submission, closed};
-use super::queue::{self, queue};
+use super::exchange::{Exchange, Open};
+use super::pool::{Connections, Reaped, Wire};
+use super::queue::queue;
 use super::retry::{self, Retry};
-use super::session::Frame;
 use super::sink::{Collected, Collector, Sink};
 use super::socket::{Dialer, Socket};
 use super::ticket::Ticket;
@@ -64,28 +65,8 @@ struct Inner {
     connections: Mutex<Connections>,
 }
 
-#[derive(Default)]
-struct Connections {
-    list: Vec<Connection>,
-    dialling: Option<SharedFuture<BoxFuture<'static, Result<()>>>>,
-}
-
-struct Connection {
-    handle: Arc<Wire>,
-    calls: usize,
-    streams: usize,
-    /// When it last carried something.
-    used: Instant,
-}
-
-/// What calls hold of a connection. Dropping the last one ends its driver.
-struct Wire {
-    orders: mpsc::UnboundedSender<Order>,
-    shared: Arc<Shared>,
-}
-
 /// A place on a connection for one call. Dropping it gives the place back.
-struct Lease {
+pub(super) struct Lease {
     link: Link,
     handle: Arc<Wire>,
     stream: bool,
@@ -227,7 +208,7 @@ impl Link {
         let (sink, frames) = queue(self.0.config.stream_buffer);
         let ticket = Ticket::default();
         let open = lease.submit(method, params, Sink::Pull(sink), kill, &ticket).await?;
-        Ok(Exchange { frames, open, method, ticket, stdout: 0, stderr: 0 })
+        Ok(Exchange::new(frames, open, method, ticket))
     }
 
     /// Closes: open calls fail with [`ErrorKind::Closed`], later ones fail with it at once, and
@@ -239,10 +220,14 @@ impl Link {
         self.0.in_flight.close();
         self.0.unwritten.close();
         self.0.freed.notify_waiters();
-        let connections = std::mem::take(&mut *self.connections());
-        for connection in connections.list {
+        let (handles, dialling) = {
+            let mut connections = self.connections();
+            (connections.take(), connections.dialling.take())
+        };
+        drop(dialling);
+        for handle in handles {
             // A driver that is gone has ended its calls itself.
-            drop(connection.handle.orders.send(Order::Close));
+            drop(handle.orders.send(Order::Close));
         }
     }
 
@@ -327,7 +312,7 @@ impl Link {
             // Under the lock under which calls take their places: none is put on it after this.
             let retire = move || {
                 if let (Some(link), Some(handle)) = (this.0.upgrade(), this.1.upgrade()) {
-                    Link(link).retire(&handle);
+                    Link(link).connections().retire(&handle);
                 }
             };
             tokio::spawn(async move {
@@ -341,8 +326,7 @@ impl Link {
             });
             let mut connections = link.connections();
             if !link.is_closed() {
-                let used = Instant::now();
-                connections.list.push(Connection { handle, calls: 0, streams: 0, used });
+                connections.add(handle);
             }
             Ok(())
         });
@@ -358,16 +342,9 @@ impl Link {
     /// Takes every connection out of use: calls on them go on, new ones dial. For when the sandbox
     /// behind them is about to be another.
     pub(crate) fn renew(&self) {
-        let connections = std::mem::take(&mut self.connections().list);
-        for connection in connections {
-            connection.handle.shared.usable.store(false, Ordering::Release);
+        for handle in self.connections().take() {
+            handle.shared.usable.store(false, Ordering::Release);
         }
-    }
-
-    /// Takes a connection out of use: calls on it go on, new ones dial.
-    fn retire(&self, handle: &Arc<Wire>) {
-        handle.shared.usable.store(false, Ordering::Release);
-        self.connections().list.retain(|connection| !Arc::ptr_eq(&connection.handle, handle));
     }
 }
 
@@ -402,52 +379,14 @@ async fn reap(link: Weak<Inner>, handle: Weak<Wire>) {
         let (Some(link), Some(handle)) = (link.upgrade().map(Link), handle.upgrade()) else {
             break;
         };
-        let mut connections = link.connections();
-        let list = &mut connections.list;
-        let Some(at) = list.iter().position(|c| Arc::ptr_eq(&c.handle, &handle)) else { break };
-        let idle = list[at].used.elapsed();
-        if list[at].is_idle() && idle >= timeout {
-            list.swap_remove(at);
-            return;
+        let reaped = link.connections().reap(&handle, timeout);
+        match reaped {
+            Some(Reaped::Out(_)) => return,
+            Some(Reaped::Wait(longer)) => wait = longer,
+            None => break,
         }
-        wait = if list[at].is_idle() { timeout.saturating_sub(idle) } else { timeout };
     }
     std::future::pending::<()>().await;
-}
-
-impl Connection {
-    fn is_idle(&self) -> bool {
-        self.calls == 0 && self.streams == 0
-    }
-}
-
-impl Connections {
-    /// Takes a place on the connection that suits, or says that one is to be dialled.
-    fn pick(&mut self, stream: bool, max: usize) -> Result<Option<Arc<Wire>>> {
-        self.list.retain(|connection| {
-            connection.handle.shared.usable.load(Ordering::Acquire)
-                && !connection.handle.orders.is_closed()
-        });
-        let at = if stream {
-            let carrying = self.list.iter().filter(|c| c.streams > 0).count();
-            if carrying + 1 >= max {
-                let message =
-                    format!("{carrying} streams are open, as many as max_connections allows");
-                return Err(Error::new(ErrorKind::Busy, message).with_may_have_run(false));
-            }
-            self.list.iter().position(|c| c.streams == 0 && c.calls == 0)
-        } else {
-            self.list.iter().position(|c| c.streams == 0)
-        };
-        let Some(at) = at else { return Ok(None) };
-        let found = &mut self.list[at];
-        if stream {
-            found.streams += 1;
-        } else {
-            found.calls += 1;
-        }
-        Ok(Some(found.handle.clone()))
-    }
 }
 
 impl Lease {
@@ -487,7 +426,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        drop(self.give_back());
+        // Dropped outside of the lock: it may be the last word to its driver.
+        let surplus = self.link.connections().give_back(&self.handle, self.stream);
+        drop(surplus);
         if self.stream {
             self.link.0.freed.notify_one();
         }
@@ -495,92 +436,14 @@ impl Drop for Lease {
 }
 
 impl Lease {
-    /// Gives the place back, and returns the connection where it is one too many.
-    fn give_back(&self) -> Option<Connection> {
-        let mut connections = self.link.connections();
-        let list = &mut connections.list;
-        let at = list.iter().position(|c| Arc::ptr_eq(&c.handle, &self.handle))?;
-        let connection = &mut list[at];
-        connection.used = Instant::now();
-        if self.stream {
-            connection.streams -= 1;
-        } else {
-            connection.calls -= 1;
-        }
-        // One idle connection for calls and one for the next stream are worth keeping.
-        let surplus = list[at].is_idle() && list.iter().filter(|c| c.is_idle()).count() > 2;
-        surplus.then(|| list.swap_remove(at))
-    }
-}
-
-/// A call that is open on a connection. Dropping it before its end tells the driver.
-struct Open {
-    lease: Lease,
-    id: u64,
-    ended: bool,
-    kill: bool,
-    /// The call has frames that come before its answer.
-    frames: bool,
-}
-
-impl Open {
-    fn abandon(&mut self) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        drop(self.lease.handle.orders.send(Order::Abandon(self.id)));
-        if self.frames && !self.kill {
-            // This wire has no way to say "enough": what follows would come for ever.
-            self.lease.link.retire(&self.lease.handle);
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.abandon();
-    }
-}
-
-/// An open call whose frames are pulled.
-pub(crate) struct Exchange {
-    frames: queue::Receiver<Result<Frame>>,
-    open: Open,
-    method: &'static str,
-    ticket: Ticket,
-    stdout: u64,
-    stderr: u64,
-}
-
-impl Exchange {
-    /// The next frame; `None` after the answer and after an error.
-    /// Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Frame>> {
-        if self.open.ended {
-            return None;
-        }
-        let frame = match self.frames.pop().await {
-            Some(frame) => frame.map_err(|error| error.during(self.method)),
-            None => Err(abandoned_by_driver().during(self.method)),
-        };
-        match &frame {
-            // The session has refused what would not fit.
-            Ok(Frame::Stdout(chunk)) => self.stdout += chunk.missing + chunk.len,
-            Ok(Frame::Stderr(chunk)) => self.stderr += chunk.missing + chunk.len,
-            Ok(Frame::Answer(_)) | Err(_) => self.open.ended = true,
-            Ok(_) => {}
-        }
-        Some(frame)
+    /// The connection that the place is on.
+    pub(super) fn wire(&self) -> &Wire {
+        &self.handle
     }
 
-    /// Tells whether the call went out.
-    pub(crate) fn ticket(&self) -> &Ticket {
-        &self.ticket
-    }
-
-    /// Bytes of standard output and of standard error that have come, missing ones included.
-    pub(crate) fn offsets(&self) -> (u64, u64) {
-        (self.stdout, self.stderr)
+    /// Takes the connection out of use: calls on it go on, new ones dial.
+    pub(super) fn retire(&self) {
+        self.link.connections().retire(&self.handle);
     }
 }
 
@@ -589,7 +452,7 @@ fn never_sent(error: &Error) -> bool {
 }
 
 /// The runtime that drove the connection was shut down under it.
-fn abandoned_by_driver() -> Error {
+pub(super) fn abandoned_by_driver() -> Error {
     let message = "the runtime of the connection ended";
     Error::new(ErrorKind::ConnectionLost, message).with_may_have_run(true)
 }
