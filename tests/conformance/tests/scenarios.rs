@@ -12,6 +12,8 @@ use vtrix_sandbox::ErrorKind;
 const PROVEN_ELSEWHERE: &[(&str, &str)] = &[
     ("cancelled", "each language has its own way to cancel; scenarios look at what is left"),
     ("rate_limited", "tests/harness: a gateway with room for one sandbox"),
+    ("tls_failed", "tests/harness: gateways whose certificates say something else"),
+    ("proxy_refused", "tests/harness: proxies that want a password, or do not like the host"),
     ("unavailable", "tests/harness: gateways that are hostile, or overworked"),
     ("busy", "executor: more calls than one connection may have"),
     ("protocol", "tests/harness: hostile peers"),

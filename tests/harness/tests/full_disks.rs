@@ -50,13 +50,14 @@ async fn a_local_disk_that_fills(disk: &Path) {
     assert_eq!(fs::read_dir(disk).unwrap().count(), 1);
     assert_eq!(fs::read(&path).unwrap(), b"old");
 
-    // Of several, those that fit are there.
-    let files = [("large", disk.join("large")), ("small", disk.join("small"))];
+    // Of several, those whose disk has room are there.
+    let roomy = tempfile::tempdir().unwrap();
+    let files = [("large", disk.join("large")), ("small", roomy.path().join("small"))];
     let error = sandbox.download_files(files).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Partial);
     assert_eq!(error.failures()[0].1.kind(), ErrorKind::LocalIo);
-    assert_eq!(fs::read(disk.join("small")).unwrap(), b"small\n");
-    assert_eq!(fs::read_dir(disk).unwrap().count(), 2);
+    assert_eq!(fs::read(roomy.path().join("small")).unwrap(), b"small\n");
+    assert_eq!(fs::read_dir(disk).unwrap().count(), 1);
     settled(&sandbox).await;
     assert_eq!(harness.end().await, Vec::<String>::new());
 }

@@ -29,15 +29,17 @@ async fn a_thousand_commands_at_once() {
 async fn two_hundred_streams_at_once() {
     let harness = Harness::shared().await;
     let sandbox = harness.sandbox().await;
-    // None can end before all have begun.
-    let script = "echo $N >> begun; while [ ! -e go ]; do sleep 0.05; done; seq 1 1000";
+    // None can end before all have begun: each waits for a line of its own, without a turn of the
+    // processor, of which two hundred that look again and again would leave nothing.
+    sandbox.run("mkfifo gate").await.unwrap();
+    let script = "exec 3<>gate; echo $N >> begun; read -r line <&3; seq 1 1000";
     let streams = (0..200).map(|n| sandbox.run(script).env("N", n.to_string()).stream());
     let streams = try_join_all(streams).await.unwrap();
     vtrix_harness::until("all have begun", async || {
         sandbox.run("wc -l < begun").await.unwrap().output_text().trim() == "200"
     })
     .await;
-    sandbox.write("go", "").await.unwrap();
+    sandbox.run("yes '' | head -n 200 > gate").await.unwrap();
     let whole = streams.into_iter().map(|mut stream| async move {
         let mut output = Vec::new();
         while let Some(event) = stream.next().await {
