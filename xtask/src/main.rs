@@ -27,6 +27,7 @@ mod plan;
 mod python;
 mod readme;
 mod size;
+mod snippets;
 mod steps;
 mod swift;
 mod tidy;

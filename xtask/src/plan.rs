@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use crate::steps::{Progress, cargo, run};
 use crate::{
     c, dist, doctor, documents, examples, fuzz, go, kotlin, limits, notices, package, python,
-    readme, swift, tidy,
+    readme, snippets, swift, tidy,
 };
 
 /// Steps of [`steps`].
-const STEPS: usize = 19 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 20 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -27,6 +27,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.check("formatting", || run(cargo(["fmt", "--all", "--check"])))?;
     progress.check("house rules of the source", tidy::check)?;
     progress.check("links and files named in the documents", documents::links)?;
+    progress.check("the README's lines in each language", snippets::check)?;
     progress.check("numbers in docs/limits.md", limits::check)?;
     progress.check("tests named in docs/security.md", documents::security)?;
     progress.check("THIRD-PARTY-NOTICES.txt is current", || notices::run(true))?;
