@@ -119,7 +119,9 @@ fn tests(kept: &Path, arguments: &[String]) -> Result<Command, String> {
     for part in READ_BY_TESTS {
         mobile::mirror(&root().join(part), &outside.join(part))?;
     }
-    let mut pytest = command(&kept.join("bin/python"), ["-m", "pytest", "-q"]);
+    // CPython 3.11 can fail to parse the source around a failure that lies deep in the stack; the
+    // native form of a trace back needs no parsing, and so never hides which test it was.
+    let mut pytest = command(&kept.join("bin/python"), ["-m", "pytest", "-q", "--tb=native"]);
     if arguments.is_empty() {
         pytest.args(["-n", PARALLEL, "--cov", "--cov-report=term", "--cov-fail-under", COVERED]);
     }
