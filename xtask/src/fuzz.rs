@@ -41,6 +41,7 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u64) -> Result<(), String> {
 }
 
 /// Every target for as long as CI can spare. A target that ran passes or fails as one test.
+#[expect(dead_code, reason = "two targets object to what is no fault; not a gate until then")]
 pub(crate) fn step() -> Result<Count, (Count, String)> {
     let names = names().map_err(|problem| (Count::default(), problem))?;
     all(names, SECONDS)
