@@ -326,6 +326,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_number_is_written_as_it_was_read() {
+        let digits = format!("44444{}44444", "8".repeat(99));
+        let read: ExtendRequest = serde_json::from_str(&format!("[{digits}]")).unwrap();
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<ExtendRequest>(&written).unwrap(), read);
+    }
+
+    #[test]
     fn info_reads_whatever_a_gateway_leaves_out() {
         let info: Info = serde_json::from_str(r#"{"id":"a","ip":null,"novel":[1]}"#).unwrap();
         assert_eq!(info, Info { id: "a".into(), ..Info::default() });

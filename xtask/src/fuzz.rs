@@ -41,10 +41,6 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u64) -> Result<(), String> {
 }
 
 /// Every target for as long as CI can spare. A target that ran passes or fails as one test.
-#[expect(
-    dead_code,
-    reason = "the findings of two targets are not settled; a step of the whole test again when they are"
-)]
 pub(crate) fn step() -> Result<Count, (Count, String)> {
     let names = names().map_err(|problem| (Count::default(), problem))?;
     all(names, SECONDS)

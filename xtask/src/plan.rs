@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
 use crate::{
-    c, dist, doctor, documents, examples, go, kotlin, limits, notices, package, python, readme,
-    snippets, swift, tidy,
+    c, dist, doctor, documents, examples, fuzz, go, kotlin, limits, notices, package, python,
+    readme, snippets, swift, tidy,
 };
 
 /// Steps of [`steps`].
-const STEPS: usize = 19 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 20 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -45,6 +45,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
         "the client with every feature",
         cargo(["test", "-p", "vtrix-sandbox", "--all-features"]),
     )?;
+    progress.measured("fuzz targets, a minute each", fuzz::step)?;
     progress.check("signatures to come, in each language", documents::previews)?;
     progress
         .check("the examples, against their own gateway and a served one", examples::run_all)?;
