@@ -35,6 +35,7 @@ mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
@@ -159,9 +160,15 @@ enum Command {
     Deny,
 }
 
-/// The workspace's root.
+/// The tree that this was called for. Cargo says it at run time: two checkouts may share a target
+/// directory, and then what was compiled in can be the other one's.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let compiled = || env!("CARGO_MANIFEST_DIR").into();
+        let member = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(compiled, PathBuf::from);
+        member.parent().expect("xtask lies in the workspace").to_owned()
+    })
 }
 
 /// Where builds go, as cargo itself sees it.

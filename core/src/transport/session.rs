@@ -122,6 +122,8 @@ struct Open<S> {
     cmd_id: Option<String>,
     stdout: u64,
     stderr: u64,
+    /// Of a file. One position for both would let a peer that mixes them hide a gap in output.
+    file: u64,
 }
 
 /// A notification that carries bytes, read in one pass.
@@ -156,8 +158,16 @@ impl<S> Session<S> {
     /// A call is about to be sent.
     pub(super) fn open(&mut self, opening: Opening<S>) {
         let Opening { id, sink, kill } = opening;
-        let open =
-            Open { sink, kill, sent: false, started: false, cmd_id: None, stdout: 0, stderr: 0 };
+        let open = Open {
+            sink,
+            kill,
+            sent: false,
+            started: false,
+            cmd_id: None,
+            stdout: 0,
+            stderr: 0,
+            file: 0,
+        };
         self.open.insert(id, open);
     }
 
@@ -397,12 +407,11 @@ impl<S> Session<S> {
             return Ok(Step::None);
         }
         let data = decode(data)?;
-        // A file has no use for the streams' positions: its own takes the place of the first.
-        if offset.is_some_and(|offset| offset != call.stdout) {
+        if offset.is_some_and(|offset| offset != call.file) {
             let message = "a piece of a file that does not follow the one before";
             return Err(Error::new(ErrorKind::Protocol, message));
         }
-        call.stdout += data.len() as u64;
+        call.file += data.len() as u64;
         Ok(Step::Deliver(id, Frame::File(data)))
     }
 

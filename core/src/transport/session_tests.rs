@@ -176,6 +176,20 @@ fn output_that_was_there_before_spoils_its_call() {
 }
 
 #[test]
+fn a_piece_of_a_file_hides_no_gap_in_output() {
+    let mut session = session_with(&[1], true);
+    let piece = r#"{"method":"read_stream.chunk","params":{"id":1,"data":"YWI="}}"#;
+    assert!(matches!(step(&mut session, piece), Step::Deliver(1, Frame::File(_))));
+    let output = r#"{"method":"exec.stdout","params":{"id":1,"data":"c","offset":2,"len":1}}"#;
+    let Step::Deliver(1, Frame::Stdout(chunk)) = step(&mut session, output) else {
+        panic!("not delivered")
+    };
+    assert_eq!(chunk.missing, 2);
+    let next = r#"{"method":"read_stream.chunk","params":{"id":1,"data":"YWI=","offset":2}}"#;
+    assert!(matches!(step(&mut session, next), Step::Deliver(1, Frame::File(_))));
+}
+
+#[test]
 fn a_piece_of_a_file_follows_the_one_before() {
     let piece = |offset: &str| {
         format!(r#"{{"method":"read_stream.chunk","params":{{"id":1,"data":"YWI="{offset}}}}}"#)
