@@ -74,13 +74,13 @@ func serve(t *testing.T, wire string) *Stage {
 		t.Fatal(err)
 	}
 	var said struct {
-		URL, Token string
-		Project    string `json:"project_id"`
+		URL, Token, Silent string
+		Project            string `json:"project_id"`
 	}
 	if err := json.Unmarshal(line, &said); err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	stage := &Stage{URL: said.URL, Token: said.Token, Project: said.Project, Wire: wire}
+	stage := &Stage{URL: said.URL, Token: said.Token, Project: said.Project, Silent: said.Silent, Wire: wire}
 	if err := stage.Open(); err != nil {
 		t.Fatal(err)
 	}

@@ -119,8 +119,10 @@ func check(known map[string]operation, steps []any) error {
 // Stage is what the scenarios of one gateway share.
 type Stage struct {
 	URL, Token, Project, Wire string
-	Client                    *vtrix.Client
-	shared                    func() (*vtrix.Sandbox, error)
+	// Silent is the host and port of a peer that takes connections and says nothing.
+	Silent string
+	Client *vtrix.Client
+	shared func() (*vtrix.Sandbox, error)
 }
 
 // Open makes the client.
@@ -160,7 +162,7 @@ func Run(stage *Stage, scenario Scenario, local string) (err error) {
 	random := make([]byte, 4)
 	_, _ = rand.Read(random)
 	unique := scenario.Name + "-" + hex.EncodeToString(random)
-	names := &saved{values: map[string]any{"unique": unique, "wire": stage.Wire, "local": local}}
+	names := &saved{values: map[string]any{"unique": unique, "wire": stage.Wire, "silent": stage.Silent, "local": local}}
 	w := &walk{stage: stage, local: local, handles: map[string]any{"client": stage.Client}}
 	ctx := context.Background()
 	var sandbox *vtrix.Sandbox

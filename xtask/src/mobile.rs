@@ -167,6 +167,7 @@ impl Gateway {
             ("VTRIX_BASE_URL", "url"),
             ("VTRIX_TOKEN", "token"),
             ("VTRIX_PROJECT_ID", "project_id"),
+            ("VTRIX_SILENT", "silent"),
         ] {
             let Some(value) = field(name) else {
                 let _ = child.kill();

@@ -13,6 +13,7 @@ import os
 import pickle
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -73,6 +74,13 @@ class Stage:
     shared: Any = None
     project: str = "conformance"
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    quiet: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    """Takes connections, since the system does, and says nothing."""
+
+    @property
+    def silent(self) -> str:
+        host, port = self.quiet.getsockname()
+        return f"{host}:{port}"
 
     async def open(self) -> None:
         self.client = self.new_client()
@@ -102,11 +110,12 @@ class Stage:
         if self.shared is not None:
             await self.family.do(self.shared.delete)
         await self.family.do(self.client.close)
+        self.quiet.close()
 
 
 async def run(stage: Stage, scenario: Scenario, local: Path) -> None:
     unique = f"{scenario.name}-{secrets.token_hex(4)}"
-    saved: dict[str, Any] = {"unique": unique, "wire": stage.wire, "local": str(local)}
+    saved: dict[str, Any] = {"unique": unique, "wire": stage.wire, "silent": stage.silent, "local": str(local)}
     handles: dict[str, Any] = {"client": stage.client}
     sandbox = await stage.sandbox(scenario, unique)
     directory = f"/workspace/{unique}"

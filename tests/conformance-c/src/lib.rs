@@ -17,6 +17,5 @@ mod operations;
 mod owned;
 mod results;
 pub mod runner;
-mod slow;
 mod steps;
 mod stream;

@@ -3,6 +3,7 @@
 //! A stage is what the scenarios of one gateway share. However a scenario ends, its sandboxes are
 //! deleted and its local directory is gone.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::ptr::null_mut;
 use std::sync::{Arc, OnceLock};
 
@@ -34,6 +35,8 @@ pub struct Endpoint {
 /// What the scenarios of one gateway share.
 pub struct Stage {
     endpoint: Endpoint,
+    /// Takes connections, since the system does, and says nothing.
+    silent: TcpListener,
     client: Arc<Owned<vtrix_client>>,
     shared: OnceLock<Result<Arc<Owned<vtrix_sandbox>>, String>>,
 }
@@ -49,7 +52,9 @@ impl Stage {
         options.token = lent(&endpoint.token);
         options.project_id = lent(&endpoint.project_id);
         let client = new_client(&options).map_err(|failure| told(&failure))?;
-        Ok(Self { client: Arc::new(client), shared: OnceLock::new(), endpoint })
+        let silent =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+        Ok(Self { client: Arc::new(client), shared: OnceLock::new(), silent, endpoint })
     }
 
     /// The wire of its gateway.
@@ -76,6 +81,8 @@ impl Stage {
         handles.insert("client", Handle::Client(self.client.clone()));
         scope.save("unique", unique.clone().into());
         scope.save("wire", self.wire().name().into());
+        let silent = self.silent.local_addr().map_err(|error| error.to_string())?;
+        scope.save("silent", silent.to_string().into());
         let local_path = local.path().canonicalize().map_err(|error| error.to_string())?;
         scope.save("local", local_path.to_string_lossy().into_owned().into());
         let sandbox = match scenario.sandbox {

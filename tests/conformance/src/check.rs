@@ -109,7 +109,8 @@ impl Checker<'_> {
                 self.problem(format!("create takes no `{name}`"));
             }
         }
-        self.known = ["dir", "local", "unique", "wire", "client"].map(str::to_owned).into();
+        self.known =
+            ["dir", "local", "unique", "wire", "silent", "client"].map(str::to_owned).into();
         if scenario.sandbox == SandboxUse::None {
             self.known.remove("dir");
         } else {

@@ -4,6 +4,7 @@
 //! an operation is lives in [`crate::operations`]; here nothing knows what a command is. However
 //! a scenario ends, its sandboxes are deleted and its local directory is gone.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Endpoint {
 /// What the scenarios of one gateway share.
 pub struct Stage {
     endpoint: Endpoint,
+    /// Takes connections, since the system does, and says nothing.
+    silent: TcpListener,
     client: Client,
     shared: OnceCell<Sandbox>,
 }
@@ -74,7 +77,9 @@ impl Stage {
             .project_id(&endpoint.project_id)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { endpoint, client, shared: OnceCell::new() })
+        let silent =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+        Ok(Self { endpoint, silent, client, shared: OnceCell::new() })
     }
 
     /// The wire of its gateway.
@@ -118,6 +123,8 @@ impl Stage {
         handles.insert("client", Handle::Client(self.client.clone()));
         scope.save("unique", unique.clone().into());
         scope.save("wire", self.wire().name().into());
+        let silent = self.silent.local_addr().map_err(|error| error.to_string())?;
+        scope.save("silent", silent.to_string().into());
         scope.save("local", local.to_string_lossy().into_owned().into());
         let sandbox = match scenario.sandbox {
             SandboxUse::None => None,

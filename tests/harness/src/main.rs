@@ -23,7 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start a gateway, print {"url","token","project_id","mode"}, run until standard input ends.
+    /// Start a gateway, print {"url","token","project_id","mode","silent"}, run until standard input
+    /// ends. `silent` is a peer that takes connections and says nothing.
     Serve {
         /// Leave every addition of ours off the wire, as a foreign gateway would.
         #[arg(long)]
@@ -92,12 +93,14 @@ async fn main() -> ExitCode {
         .backend(backend)
         .start()
         .await;
+    let silent = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let line = serde_json::json!({
         "url": harness.url(),
         "token": harness.token(),
         "project_id": PROJECT,
         "mode": harness.mode().as_str(),
         "plain_wire": plain_wire,
+        "silent": silent.local_addr().expect("an address").to_string(),
     });
     let mut out = std::io::stdout();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_ok() {

@@ -11,21 +11,13 @@ use crate::library::*;
 use crate::owned::{Owned, lent, lent_bytes, lent_or_none};
 use crate::results::{self, read};
 use crate::runner::new_client;
-use crate::slow;
 use crate::steps::{Gives, Handle, Run};
 
 pub(super) fn new(run: &Run, with: Arguments<'_>) -> Result<Gives, Failure> {
     let given = |name: &str, otherwise: &str| {
         Ok::<_, Failure>(with.text(name)?.unwrap_or_else(|| otherwise.to_owned()))
     };
-    let too_short = |name: &str| Ok::<_, Failure>(with.has(name) && with.millis(name)? == 0);
-    let base_url = if too_short("connect_timeout_sec")? {
-        slow::full()
-    } else if too_short("call_timeout_sec")? {
-        slow::silent()
-    } else {
-        given("base_url", &run.endpoint.url)?
-    };
+    let base_url = given("base_url", &run.endpoint.url)?;
     let token = given("token", &run.endpoint.token)?;
     let project_id = given("project_id", &run.endpoint.project_id)?;
     let mut options = initialized(c().vtrix_client_options_init);

@@ -1,12 +1,14 @@
 import Foundation
 import VtrixSandbox
 
-// Runs every scenario of a directory that holds on the given wire: `DIRECTORY URL TOKEN PROJECT WIRE [PART]`.
+// Runs every scenario of a directory that holds on the given wire: `DIRECTORY URL TOKEN PROJECT SILENT WIRE [PART]`.
 
 struct Endpoint: Sendable {
     let url: String
     let token: String
     let project: String
+    /// Host and port of a peer that takes connections and says nothing.
+    let silent: String
     let wire: String
 }
 
@@ -68,6 +70,7 @@ actor Stage {
         run.handles.with { $0["client"] = .client(client) }
         run.names.save("unique", .text(unique))
         run.names.save("wire", .text(endpoint.wire))
+        run.names.save("silent", .text(endpoint.silent))
         run.names.save("local", .text(local.path))
         var problem: (any Error)?
         do {
@@ -213,8 +216,10 @@ struct Run: Sendable {
 }
 
 let arguments = CommandLine.arguments
-let endpoint = Endpoint(url: arguments[2], token: arguments[3], project: arguments[4], wire: arguments[5])
-let part = arguments.count > 6 ? arguments[6] : ""
+let endpoint = Endpoint(
+    url: arguments[2], token: arguments[3], project: arguments[4], silent: arguments[5], wire: arguments[6]
+)
+let part = arguments.count > 7 ? arguments[7] : ""
 let directory = URL(fileURLWithPath: arguments[1])
 let files = try FileManager.default.contentsOfDirectory(atPath: directory.path).filter { $0.hasSuffix(".json") }.sorted()
 let scenarios = try files.flatMap { file in

@@ -36,7 +36,7 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
 import kotlinx.serialization.json.Json
 
-class Endpoint(val url: String, val token: String, val project: String, val wire: String)
+class Endpoint(val url: String, val token: String, val project: String, val silent: String, val wire: String)
 
 class StepFailed(step: String, message: String) : Exception("step $step: $message")
 
@@ -67,6 +67,7 @@ class Stage(private val endpoint: Endpoint) {
         val handles = ConcurrentHashMap<String, Any>(mapOf("client" to client))
         names.save("unique", unique)
         names.save("wire", endpoint.wire)
+        names.save("silent", endpoint.silent)
         names.save("local", directory.toString())
         val dir = "/workspace/$unique"
         val kind = scenario["sandbox"] ?: "shared"
@@ -215,10 +216,10 @@ class Run(
     }
 }
 
-/** Runs every scenario of a directory that holds on the given wire: `DIRECTORY URL TOKEN PROJECT WIRE [PART]`. */
+/** Runs every scenario of a directory that holds on the given wire: `DIRECTORY URL TOKEN PROJECT SILENT WIRE [PART]`. */
 fun main(arguments: Array<String>) {
-    val endpoint = Endpoint(arguments[1], arguments[2], arguments[3], arguments[4])
-    val part = arguments.getOrNull(5) ?: ""
+    val endpoint = Endpoint(arguments[1], arguments[2], arguments[3], arguments[4], arguments[5])
+    val part = arguments.getOrNull(6) ?: ""
     val files: List<Path> = Paths.get(arguments[0]).listDirectoryEntries().filter { it.extension == "json" }.sorted()
     val scenarios = files.flatMap { file ->
         val topic = plain(Json.parseToJsonElement(file.readText())) as Map<*, *>
