@@ -25,7 +25,7 @@ use crate::convert;
 const UNTOLD: usize = 64;
 
 /// A function of the caller's, shared with the operation that calls it.
-type Function = Arc<Py<PyAny>>;
+pub(crate) type Function = Arc<Py<PyAny>>;
 
 /// A call that is to be made on the loop.
 pub(crate) struct Call {
@@ -36,6 +36,8 @@ pub(crate) struct Call {
 enum What {
     Chunk(Bytes, oneshot::Sender<()>),
     Progress(Arc<Mutex<VecDeque<Progress>>>),
+    /// Nothing: whoever asks learns that all before it was called.
+    Told(oneshot::Sender<()>),
 }
 
 impl Call {
@@ -52,6 +54,9 @@ impl Call {
                 for progress in untold {
                     self.function.call1(py, (convert::progress(py, &progress)?,))?;
                 }
+            }
+            What::Told(told) => {
+                let _ = told.send(());
             }
         }
         Ok(())
@@ -114,11 +119,10 @@ impl AsyncWrite for Writer {
 
 /// A progress callback that tells a Python function.
 pub(crate) fn progress(
-    function: Py<PyAny>,
+    function: Function,
     queue: Option<Arc<Queue>>,
     id: u64,
 ) -> impl FnMut(&Progress) -> PyResult<()> + Send + 'static {
-    let function = Arc::new(function);
     let untold = Arc::new(Mutex::new(VecDeque::new()));
     move |progress| match &queue {
         None => {
@@ -139,4 +143,13 @@ pub(crate) fn progress(
             Ok(())
         }
     }
+}
+
+/// Ends once the loop has called the function with all that was told before: had it raised, the
+/// operation would be over.
+pub(crate) async fn told(function: Function, queue: Arc<Queue>, id: u64) {
+    let (tell, told) = oneshot::channel();
+    queue.push(Event::Call(id, Call { function, what: What::Told(tell) }));
+    // A loop that is gone has cancelled the operation.
+    let _ = told.await;
 }

@@ -1,6 +1,7 @@
 //! Moving files between this machine and a sandbox.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -26,7 +27,7 @@ pub(crate) fn upload_file(
         upload = upload.mode(mode);
     }
     if let Some(function) = progress {
-        upload = upload.progress(callback::progress(function, queue_of(bridge)?, id));
+        upload = upload.progress(callback::progress(Arc::new(function), queue_of(bridge)?, id));
     }
     let work = async move { upload.await.map(drop) };
     Ok(Op::with_callbacks(id, calls_back, work, |py, ()| Ok(py.None())))
@@ -46,7 +47,11 @@ pub(crate) fn download_file(
     let mut download =
         sandbox.ours()?.download_file(sandbox_path, local_path).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
-        download = download.progress(callback::progress(function, queue_of(bridge)?, id));
+        let (function, queue) = (Arc::new(function), queue_of(bridge)?);
+        if let Some(queue) = queue.clone() {
+            download = download.confirm(callback::told(function.clone(), queue, id));
+        }
+        download = download.progress(callback::progress(function, queue, id));
     }
     let work = async move { download.await };
     Ok(Op::with_callbacks(id, calls_back, work, |py, path| {
@@ -66,7 +71,8 @@ pub(crate) fn download_files(
     let (id, calls_back) = (Op::next_id(), progress.is_some());
     let mut downloads = sandbox.ours()?.download_files(files).mkdir_recursive(mkdir_recursive);
     if let Some(function) = progress {
-        downloads = downloads.progress(callback::progress(function, queue_of(bridge)?, id));
+        downloads =
+            downloads.progress(callback::progress(Arc::new(function), queue_of(bridge)?, id));
     }
     let work = async move { downloads.await };
     Ok(Op::with_callbacks(id, calls_back, work, |py, saved| {

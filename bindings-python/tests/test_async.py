@@ -154,6 +154,17 @@ async def test_what_callbacks_and_writers_raise_comes_back(
     with pytest.raises(Full):
         await async_sandbox.upload_file(local, f"{directory}/f", progress=progress)
 
+    def at_the_last(seen: vs.Progress) -> None:
+        if seen.transferred == seen.total:
+            raise Full
+
+    out = tmp_path / "out"
+    await async_sandbox.write(f"{directory}/f", b"x" * 300_000)
+    with pytest.raises(Full):
+        await async_sandbox.download_file(f"{directory}/f", out, progress=at_the_last)
+    assert not await async_sandbox.exists(f"{directory}/no-such")
+    assert not out.exists()
+
 
 async def test_writers_are_called_on_the_loop(async_sandbox: AsyncSandbox) -> None:
     import threading

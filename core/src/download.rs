@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::partial;
 use crate::sandbox::Sandbox;
 use crate::stream::FileStream;
-use crate::transfer::{Progress, Reporter, report, temporary_name};
+use crate::transfer::{Progress, Reporter, progress_failed, report, temporary_name};
 use crate::upload::{AT_ONCE, CHUNK};
 use crate::validate;
 
@@ -43,7 +43,11 @@ pub struct Download {
     local: PathBuf,
     mkdir_recursive: bool,
     progress: Option<Callback<Progress>>,
+    confirm: Option<Confirm>,
 }
+
+/// Whoever may still object when all is there.
+type Confirm = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// Several downloads to be made, from [`Sandbox::download_files`]. Nothing happens until it is
 /// awaited.
@@ -83,6 +87,7 @@ impl Sandbox {
             local: local.into(),
             mkdir_recursive: false,
             progress: None,
+            confirm: None,
         }
     }
 
@@ -118,10 +123,28 @@ impl Download {
         self
     }
 
+    /// Waits for `confirm` when all bytes are here and progress was told, before the file takes its
+    /// place; an error ends the download as one of the progress callback does. For callbacks that
+    /// only pass figures on to another thread or an event loop, which may object when the last byte
+    /// is here already. It is not asked where the sandbox has no such file.
+    pub fn confirm<R: CallbackResult>(
+        mut self,
+        confirm: impl Future<Output = R> + Send + 'static,
+    ) -> Self {
+        self.confirm = Some(Box::pin(async move { confirm.await.into_result() }));
+        self
+    }
+
     async fn finish(mut self) -> Result<Option<PathBuf>> {
         let told = self.progress.is_some();
         let report = report(&mut self.progress);
-        fetch(&self.sandbox, &self.remote, &self.local, self.mkdir_recursive, told, report).await
+        let fetched =
+            fetch(&self.sandbox, &self.remote, &self.local, self.mkdir_recursive, told, report);
+        let Some(fetched) = fetched.await? else { return Ok(None) };
+        if let Some(confirm) = self.confirm {
+            confirm.await.map_err(progress_failed)?;
+        }
+        fetched.keep().map(Some)
     }
 }
 
@@ -163,8 +186,8 @@ impl DownloadFiles {
         let fetch_one = |(remote, local): (String, PathBuf)| {
             let (sandbox, tell) = (&sandbox, &tell);
             async move {
-                let saved = fetch(sandbox, &remote, &local, mkdir_recursive, told, tell).await;
-                (remote, saved)
+                let fetched = fetch(sandbox, &remote, &local, mkdir_recursive, told, tell).await;
+                (remote, fetched.and_then(|fetched| fetched.map(Fetched::keep).transpose()))
             }
         };
         let count = files.len();
@@ -229,7 +252,22 @@ impl fmt::Debug for DownloadFiles {
     }
 }
 
-/// Downloads one file. `told`: somebody listens, so that the total is worth a question.
+/// A file that is here whole, and not in its place yet.
+struct Fetched {
+    place: Place,
+    temporary: Temporary,
+}
+
+impl Fetched {
+    /// Puts it there, and says where that is.
+    fn keep(self) -> Result<PathBuf> {
+        let failed = |error| local_io("local file", &self.place.target, error);
+        self.temporary.keep(&self.place).map_err(failed)?;
+        Ok(self.place.asked)
+    }
+}
+
+/// Downloads one file, up to its last step. `told`: somebody listens, so that the total is worth a question.
 async fn fetch(
     sandbox: &Sandbox,
     remote: &str,
@@ -237,7 +275,7 @@ async fn fetch(
     mkdir_recursive: bool,
     told: bool,
     report: impl FnMut(&Progress) -> Result<(), BoxError> + Send,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<Fetched>> {
     validate::text("sandbox_path", remote)?;
     let place = Place::find(local, mkdir_recursive)?;
     let about = |error: Error| error.about(remote);
@@ -250,34 +288,25 @@ async fn fetch(
     let (stream, total) = tokio::join!(stream, total);
     let mut stream = stream.map_err(about)?;
     // The first item decides whether there is a file: until then nothing is touched here.
-    let mut next = stream.next().await;
+    let next = stream.next().await;
     if let Some(Err(error)) = &next
         && error.kind() == ErrorKind::FileNotFound
     {
         return Ok(None);
     }
+    let mut next = next.transpose().map_err(about)?;
+    let mut temporary = place.begin()?;
     let mut reporter = Reporter::new(remote, total, report);
-    let mut temporary = None;
-    loop {
-        let chunk = next.transpose().map_err(about)?;
-        let temporary = match &mut temporary {
-            Some(temporary) => temporary,
-            none => none.insert(place.begin()?),
-        };
-        let Some(chunk) = chunk else { break };
-        let failed = |error| local_io("local file", &place.target, error);
+    let failed = |error| local_io("local file", &place.target, error);
+    while let Some(chunk) = next {
         temporary.file.write_all(&chunk).await.map_err(failed)?;
         reporter.add(chunk.len() as u64)?;
-        next = stream.next().await;
+        next = stream.next().await.transpose().map_err(about)?;
     }
-    if let Some(mut temporary) = temporary {
-        let failed = |error| local_io("local file", &place.target, error);
-        // What was written is on its way to the file until it is flushed.
-        temporary.file.flush().await.map_err(failed)?;
-        reporter.finish()?;
-        temporary.keep(&place).map_err(failed)?;
-    }
-    Ok(Some(place.asked))
+    // What was written is on its way to the file until it is flushed.
+    temporary.file.flush().await.map_err(failed)?;
+    reporter.finish()?;
+    Ok(Some(Fetched { place, temporary }))
 }
 
 /// Where a download goes.

@@ -55,7 +55,7 @@ pub(crate) fn report(
     move |progress| callback.as_mut().map_or(Ok(()), |callback| callback(progress))
 }
 
-fn progress_failed(error: BoxError) -> Error {
+pub(crate) fn progress_failed(error: BoxError) -> Error {
     callback_failed("progress", error)
 }
 

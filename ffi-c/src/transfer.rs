@@ -180,6 +180,7 @@ unsafe fn download_file(
             .download_file(owned(sandbox_path, "sandbox_path")?, owned(local_path, "local_path")?)
             .mkdir_recursive(flag(options.mkdir_recursive, "mkdir_recursive")?);
         if let Some(sink) = sink.clone() {
+            download = download.confirm(sink.clone().seen());
             download = download.progress(move |progress| sink.push(progress));
         }
         let op = transfer(&sandbox.engine, sink, download.into_future());

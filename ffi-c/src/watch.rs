@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use ::vtrix_sandbox::Progress;
 use futures_util::task::AtomicWaker;
 use tokio::io::AsyncWrite;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::completion::{UserData, Watched};
 use crate::error::{Failure, Fallible};
@@ -229,6 +229,16 @@ impl ProgressSink {
                 }
             }
         });
+    }
+
+    /// Ends once the function has seen all that was pushed before: by then it has had enough or not.
+    pub(crate) async fn seen(self) {
+        let (tell, seen) = oneshot::channel();
+        self.0.lane.push(move || {
+            let _ = tell.send(());
+        });
+        // The lane goes without running it only where the call is ended, too.
+        let _ = seen.await;
     }
 
     /// What a call watched by it is to be told.

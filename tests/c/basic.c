@@ -166,6 +166,13 @@ static int count_progress(void *user_data, vtrix_str path, uint64_t transferred,
     return VTRIX_CONTINUE;
 }
 
+static int stop_at_the_last(void *user_data, vtrix_str path, uint64_t transferred, uint64_t total)
+{
+    (void)user_data;
+    (void)path;
+    return transferred == total ? VTRIX_STOP : VTRIX_CONTINUE;
+}
+
 static void transfers(const vtrix_sandbox *sandbox)
 {
     vtrix_error *error = NULL;
@@ -200,6 +207,13 @@ static void transfers(const vtrix_sandbox *sandbox)
     sum = test_run(sandbox, "stat -c '%s %a' up.bin");
     CHECK(strcmp(sum, "300000 600\n") == 0);
     free(sum);
+
+    vtrix_transfer_options_init(&options, sizeof options);
+    options.on_progress = stop_at_the_last;
+    /* The last byte is here, and who stops now stops all the same: the file does not come. */
+    FAILS(VTRIX_STATUS_CALLBACK,
+          vtrix_sandbox_download_file(sandbox, VTRIX_STR("up.bin"), vtrix_str_from(other), &options, &path, &error));
+    CHECK(fopen(other, "rb") == NULL);
 
     vtrix_transfer_options_init(&options, sizeof options);
     OK(vtrix_sandbox_download_file(sandbox, VTRIX_STR("up.bin"), vtrix_str_from(other), &options, &path, &error));

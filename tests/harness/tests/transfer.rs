@@ -132,6 +132,42 @@ async fn a_progress_callback_that_fails_ends_a_transfer_and_cleans_up_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_confirms_a_download_may_object_when_all_is_there() {
+    both_wires(async |_, sandbox| {
+        let local = tempfile::tempdir().unwrap();
+        let path = local.path().join("file");
+        fs::write(&path, "old").unwrap();
+        sandbox.run("head -c 300000 /dev/zero > file").await.unwrap();
+        for objection in [true, false] {
+            let (told, heard) = tokio::sync::watch::channel(None);
+            let progress = move |progress: &vtrix_sandbox::Progress| {
+                told.send_replace((progress.total == Some(progress.transferred)).then_some(()));
+            };
+            let directory = local.path().to_owned();
+            let confirm = async move {
+                assert_eq!(*heard.borrow(), Some(()), "it comes after the last figures");
+                assert_eq!(fs::read_dir(directory).unwrap().count(), 2, "and before the end");
+                if objection { Err("no") } else { Ok(()) }
+            };
+            let done =
+                sandbox.download_file("file", &path).progress(progress).confirm(confirm).await;
+            assert_eq!(fs::read_dir(local.path()).unwrap().count(), 1);
+            if objection {
+                assert_eq!(done.unwrap_err().kind(), ErrorKind::Callback);
+                assert_eq!(fs::read(&path).unwrap(), b"old");
+            } else {
+                assert_eq!(done.unwrap(), Some(path.clone()));
+                assert_eq!(fs::metadata(&path).unwrap().len(), 300_000);
+            }
+        }
+        let asked = async { panic!("there is nothing to confirm") };
+        let none = sandbox.download_file("no-such", &path).confirm::<()>(asked).await;
+        assert_eq!(none.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_download_leaves_the_old_file_and_nothing_else() {
     both_wires(async |_, sandbox| {
         sandbox.run("head -c 9000000 /dev/zero > file").await.unwrap();
