@@ -9,27 +9,28 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::{AbortHandle, abortable};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::callback::Call;
 use crate::errors;
 use crate::fork::Guarded;
-use crate::op::{Op, Outcome};
+use crate::op::{Op, Outcome, Work};
 use crate::runtime::{self, Core, Follower};
 
 /// Operations in flight up to which a further one is started at once: waiting for the loop's turn
 /// to end would cost it more than starting the few together saves.
 const FEW: usize = 4;
+
+/// Events for which room is kept from one batch to the next; a larger batch gives its room back.
+const ROOM: usize = 1024;
 
 /// What happened elsewhere and has to be told on the loop.
 pub(crate) enum Event {
@@ -70,37 +71,81 @@ impl Queue {
 }
 
 /// An operation that the loop began.
-type Begun = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Operations on their way to the runtime.
-#[derive(Default)]
-struct Begin {
-    waiting: Mutex<Vec<Begun>>,
-    called: Notify,
+struct Begun {
+    id: u64,
+    work: Work,
+    follower: Follower,
 }
 
-impl Begin {
+impl Begun {
+    async fn run(self, queue: Arc<Queue>) {
+        let Self { id, work, follower } = self;
+        let outcome = work.await;
+        queue.push(Event::Done(id, outcome, follower));
+    }
+}
+
+/// What the loop's thread and the runtime's share.
+struct Shared {
+    queue: Arc<Queue>,
+    /// Operations on their way to the runtime.
+    waiting: Mutex<Vec<Begun>>,
+    called: Notify,
+    /// Operations that the loop waits for.
+    pending: Mutex<HashMap<u64, Pending>>,
+}
+
+impl Shared {
     /// Starts what is begun, batch by batch.
     async fn start(self: Arc<Self>) {
+        let mut batch = Vec::new();
         loop {
             self.called.notified().await;
-            for begun in std::mem::take(&mut *lock(&self.waiting)) {
-                tokio::spawn(begun);
+            std::mem::swap(&mut batch, &mut *lock(&self.waiting));
+            let mut unwanted = Vec::new();
+            let mut pending = lock(&self.pending);
+            for begun in batch.drain(..) {
+                // One that was cancelled before it began is let go of outside of the lock.
+                match pending.get_mut(&begun.id) {
+                    Some(waited) => {
+                        let task = tokio::spawn(begun.run(self.queue.clone()));
+                        waited.abort = Some(task.abort_handle());
+                    }
+                    None => unwanted.push(begun),
+                }
             }
+            drop(pending);
+            drop(unwanted);
+            batch.shrink_to(ROOM);
         }
+    }
+
+    /// Forgets an operation, and ends it if it still runs.
+    fn cancel(&self, id: u64) -> Option<Pending> {
+        let pending = lock(&self.pending).remove(&id);
+        pending.inspect(Pending::abort)
     }
 }
 
 struct Pending {
     future: Py<PyAny>,
-    abort: AbortHandle,
+    /// None until the runtime has it: it does not begin what nobody waits for.
+    abort: Option<AbortHandle>,
+}
+
+impl Pending {
+    fn abort(&self) {
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
+    }
 }
 
 struct Inner {
     core: &'static Core,
-    queue: Arc<Queue>,
-    begin: Arc<Begin>,
-    pending: Mutex<HashMap<u64, Pending>>,
+    shared: Arc<Shared>,
+    /// The batch before this one, for its room.
+    told: Mutex<Vec<Event>>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -110,7 +155,7 @@ pub(crate) struct Bridge(Guarded<Inner>);
 
 impl Bridge {
     pub(crate) fn queue(&self) -> PyResult<Arc<Queue>> {
-        Ok(self.0.get()?.queue.clone())
+        Ok(self.0.get()?.shared.queue.clone())
     }
 }
 
@@ -122,105 +167,109 @@ impl Bridge {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| errors::internal(&format!("no event descriptor: {error}")))?;
         let queue = Arc::new(Queue { events: Mutex::default(), fresh: Notify::new(), wake });
-        let begin = Arc::new(Begin::default());
-        let telling = core.handle().spawn(queue.clone().tell());
-        let starting = core.handle().spawn(begin.clone().start());
+        let shared = Arc::new(Shared {
+            queue: queue.clone(),
+            waiting: Mutex::default(),
+            called: Notify::new(),
+            pending: Mutex::default(),
+        });
+        let telling = core.handle().spawn(queue.tell());
+        let starting = core.handle().spawn(shared.clone().start());
         let tasks = [telling, starting];
-        Ok(Self(Guarded::new(Inner { core, queue, begin, pending: Mutex::default(), tasks })))
+        Ok(Self(Guarded::new(Inner { core, shared, told: Mutex::default(), tasks })))
     }
 
     /// The descriptor that becomes readable when there is something to drain.
     fn fileno(&self) -> PyResult<i32> {
-        Ok(self.0.get()?.queue.wake.as_raw_fd())
+        Ok(self.0.get()?.shared.queue.wake.as_raw_fd())
     }
 
     /// Begins an operation, whose result `future` will have. True if [`flush`](Self::flush) is to
     /// be called once the loop's turn is over.
     fn submit(&self, op: &Op, future: Py<PyAny>) -> PyResult<bool> {
-        let inner = self.0.get()?;
+        let Inner { core, shared, .. } = self.0.get()?;
         let id = op.id();
-        let (work, abort) = abortable(op.take()?);
-        let follower = inner.core.follow();
-        let queue = inner.queue.clone();
-        let begun = Box::pin(async move {
-            if let Ok(outcome) = work.await {
-                queue.push(Event::Done(id, outcome, follower));
-            }
-        });
+        let begun = Begun { id, work: op.take()?, follower: core.follow() };
         let few = {
-            let mut pending = lock(&inner.pending);
-            pending.insert(id, Pending { future, abort });
+            let mut pending = lock(&shared.pending);
+            pending.insert(id, Pending { future, abort: None });
             pending.len() <= FEW
         };
         let first = {
-            let mut waiting = lock(&inner.begin.waiting);
+            let mut waiting = lock(&shared.waiting);
             waiting.push(begun);
             waiting.len() == 1
         };
         if few {
-            inner.begin.called.notify_one();
+            shared.called.notify_one();
         }
         Ok(first && !few)
     }
 
     /// Starts what the loop began in this turn.
     fn flush(&self) -> PyResult<()> {
-        self.0.get()?.begin.called.notify_one();
+        self.0.get()?.shared.called.notify_one();
         Ok(())
     }
 
     /// Cancels an operation, if it still runs.
     fn cancel(&self, op: &Op) {
-        let Ok(inner) = self.0.get() else { return };
-        let pending = lock(&inner.pending).remove(&op.id());
-        if let Some(pending) = pending {
-            pending.abort.abort();
+        if let Ok(inner) = self.0.get() {
+            drop(inner.shared.cancel(op.id()));
         }
     }
 
-    /// Tells the loop's futures everything that happened.
+    /// Tells the loop's futures everything that happened. An error of the telling itself, such as a
+    /// `KeyboardInterrupt` that falls into it, is raised once all were told.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
         let inner = self.0.get()?;
+        let queue = &inner.shared.queue;
         // Emptied before the queue is taken: whoever adds to an empty queue later wakes us again.
-        let _ = rustix::io::read(&inner.queue.wake, &mut [0_u8; 8]);
-        let events = std::mem::take(&mut *lock(&inner.queue.events));
-        for event in events {
-            match event {
-                Event::Done(id, outcome, _follower) => {
-                    let Some(pending) = lock(&inner.pending).remove(&id) else { continue };
-                    let result = match outcome {
-                        Ok(reply) => reply(py),
-                        Err(failure) => Err(failure.into_py(py)),
-                    };
-                    settle(py, &pending.future, result)?;
-                }
-                Event::Call(id, call) => {
-                    if !lock(&inner.pending).contains_key(&id) {
-                        continue;
-                    }
-                    if let Err(error) = call.make(py) {
-                        let Some(pending) = lock(&inner.pending).remove(&id) else { continue };
-                        pending.abort.abort();
-                        settle(py, &pending.future, Err(error))?;
-                    }
-                }
-            }
+        let _ = rustix::io::read(&queue.wake, &mut [0_u8; 8]);
+        let mut events = std::mem::take(&mut *lock(&inner.told));
+        std::mem::swap(&mut events, &mut *lock(&queue.events));
+        let mut told = Ok(());
+        for event in events.drain(..) {
+            told = told.and(inner.tell(py, event));
         }
-        Ok(())
+        events.shrink_to(ROOM);
+        *lock(&inner.told) = events;
+        told
     }
 
     // A future leads to its task, whose frame leads back here: the collector has to see through,
     // or a loop that was closed under its tasks would never go.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(pending) = self.0.peek().pending.try_lock() else { return Ok(()) };
+        let Ok(pending) = self.0.peek().shared.pending.try_lock() else { return Ok(()) };
         pending.values().try_for_each(|pending| visit.call(&pending.future))
     }
 
     fn __clear__(&self) {
         let Ok(inner) = self.0.get() else { return };
-        let pending = std::mem::take(&mut *lock(&inner.pending));
-        for pending in pending.into_values() {
-            pending.abort.abort();
+        let pending = std::mem::take(&mut *lock(&inner.shared.pending));
+        pending.values().for_each(Pending::abort);
+    }
+}
+
+impl Inner {
+    fn tell(&self, py: Python<'_>, event: Event) -> PyResult<()> {
+        match event {
+            Event::Done(id, outcome, _follower) => {
+                let Some(pending) = lock(&self.shared.pending).remove(&id) else { return Ok(()) };
+                let result = match outcome {
+                    Ok(reply) => reply(py),
+                    Err(failure) => Err(failure.into_py(py)),
+                };
+                settle(py, &pending.future, result)
+            }
+            Event::Call(id, call) => {
+                if !lock(&self.shared.pending).contains_key(&id) {
+                    return Ok(());
+                }
+                let Err(error) = call.make(py) else { return Ok(()) };
+                let Some(pending) = self.shared.cancel(id) else { return Ok(()) };
+                settle(py, &pending.future, Err(error))
+            }
         }
     }
 }
@@ -228,11 +277,10 @@ impl Bridge {
 impl Drop for Inner {
     fn drop(&mut self) {
         // The loop is gone, and with it everybody who could wait for these.
-        for pending in lock(&self.pending).values() {
-            pending.abort.abort();
-        }
-        lock(&self.begin.waiting).clear();
-        lock(&self.queue.events).clear();
+        let pending = std::mem::take(&mut *lock(&self.shared.pending));
+        pending.values().for_each(Pending::abort);
+        drop(std::mem::take(&mut *lock(&self.shared.waiting)));
+        drop(std::mem::take(&mut *lock(&self.shared.queue.events)));
         for task in &self.tasks {
             task.abort();
         }
@@ -258,8 +306,14 @@ fn settle(py: Python<'_>, future: &Py<PyAny>, result: PyResult<Py<PyAny>>) -> Py
         }
     };
     match told {
-        // One that was cancelled a moment ago wants nothing any more.
-        Err(_) if future.call_method0(intern!(py, "done"))?.is_truthy()? => Ok(()),
+        // One that was cancelled a moment ago wants nothing any more. A KeyboardInterrupt is no
+        // refusal.
+        Err(refused)
+            if refused.is_instance_of::<PyException>(py)
+                && future.call_method0(intern!(py, "done"))?.is_truthy()? =>
+        {
+            Ok(())
+        }
         told => told.map(drop),
     }
 }

@@ -40,6 +40,8 @@ mod _native {
     #[pymodule_export]
     use crate::op::Op;
     #[pymodule_export]
+    use crate::runtime::settle;
+    #[pymodule_export]
     use crate::sandbox::Sandbox;
     #[pymodule_export]
     use crate::stream::Stream;

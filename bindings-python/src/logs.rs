@@ -3,12 +3,16 @@
 //! The threads that log never take the interpreter lock: records wait in a bounded queue, from
 //! which a Python thread takes them in batches (`vtrix_sandbox._logging`). Until somebody asks,
 //! the level is off and nothing is even formatted.
+//!
+//! A forked child has a queue of its own, made when it is first needed: the lock of its parent's may
+//! be held by a thread that is not there. The level goes on in it, and its records wait until the
+//! Python half has started a thread for them.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
-use std::sync::{Condvar, Mutex, Once, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 
 use pyo3::prelude::*;
 use tracing::field::{Field, Visit};
@@ -22,8 +26,8 @@ const CAPACITY: usize = 4096;
 /// Level of `logging`, target, message.
 type Record = (u8, String, String);
 
-#[derive(Default)]
 struct Queue {
+    process: u32,
     records: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -80,12 +84,12 @@ impl<S: Subscriber> Layer<S> for Forward {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let Some(queue) = queue() else { return };
+        let queue = queue();
         let mut text = Text::default();
         event.record(&mut text);
         let metadata = event.metadata();
         let message = text.message + &text.fields;
-        let mut waiting = queue.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = queue.waiting();
         if waiting.records.len() == CAPACITY {
             waiting.records.pop_front();
             waiting.lost += 1;
@@ -113,19 +117,39 @@ impl Visit for Text {
     }
 }
 
-fn queue() -> Option<&'static Queue> {
-    // SAFETY: the pointer is null or comes from `Box::into_raw` in `log_level` and is never freed.
-    unsafe { QUEUE.load(Ordering::Acquire).as_ref() }
+/// This process's queue.
+fn queue() -> &'static Queue {
+    let process = std::process::id();
+    loop {
+        let known = QUEUE.load(Ordering::Acquire);
+        // SAFETY: the pointer is null or comes from `Box::into_raw` below, was published, and is
+        // never freed.
+        if let Some(queue) = unsafe { known.as_ref() }
+            && queue.process == process
+        {
+            return queue;
+        }
+        let made = Queue { process, records: Mutex::default(), changed: Condvar::new() };
+        let made = Box::into_raw(Box::new(made));
+        if QUEUE.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Another thread was faster.
+            // SAFETY: `made` comes from `Box::into_raw` above and was not published.
+            drop(unsafe { Box::from_raw(made) });
+        }
+    }
 }
 
-/// Sets the least level, in numbers of `logging`, that is forwarded. A new queue takes the place
-/// of the old one: after a fork the lock of that may be held by a thread that is not there.
-#[pyfunction]
-pub(crate) fn log_level(level: u8, fresh: bool) {
-    install();
-    if fresh || QUEUE.load(Ordering::Acquire).is_null() {
-        QUEUE.store(Box::into_raw(Box::default()), Ordering::Release);
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sets the least level, in numbers of `logging`, that is forwarded, and begins forwarding.
+#[pyfunction]
+pub(crate) fn log_level(level: u8) {
+    install();
+    queue().waiting().stopped = false;
     LEVEL.store(level, Ordering::Relaxed);
     tracing::callsite::rebuild_interest_cache();
 }
@@ -134,9 +158,9 @@ pub(crate) fn log_level(level: u8, fresh: bool) {
 /// [`stop_logs`] was called and everything was taken.
 #[pyfunction]
 pub(crate) fn next_logs(py: Python<'_>) -> Option<(Vec<Record>, usize)> {
-    let queue = queue()?;
+    let queue = queue();
     py.detach(|| {
-        let mut waiting = queue.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = queue.waiting();
         while waiting.records.is_empty() && !waiting.stopped {
             waiting = queue.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
@@ -151,10 +175,9 @@ pub(crate) fn next_logs(py: Python<'_>) -> Option<(Vec<Record>, usize)> {
 #[pyfunction]
 pub(crate) fn stop_logs(py: Python<'_>) {
     LEVEL.store(OFF, Ordering::Relaxed);
-    if let Some(queue) = queue() {
-        py.detach(|| {
-            queue.records.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
-            queue.changed.notify_all();
-        });
-    }
+    let queue = queue();
+    py.detach(|| {
+        queue.waiting().stopped = true;
+        queue.changed.notify_all();
+    });
 }

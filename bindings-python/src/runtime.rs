@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use pyo3::PyResult;
+use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
+use vtrix_sandbox::runtime::outstanding;
 
 use crate::errors;
 
@@ -28,9 +29,17 @@ use crate::errors;
 /// two of them nobody reads, which no peer minds for so short a time.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// How long the end of the interpreter waits for goodbyes, for the deaths of commands that were
+/// waited for, and for what interrupted uploads left to be removed.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How long it waits between two looks.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// A process's runtime.
 pub(crate) struct Core {
     process: u32,
+    /// What a fork copied of the parent's counters, and nothing here ever ends.
+    inherited: usize,
     runtime: Runtime,
     /// Blocking calls that drive, or wait to.
     leaders: AtomicUsize,
@@ -62,6 +71,7 @@ pub(crate) fn current() -> PyResult<&'static Core> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let made = Box::into_raw(Box::new(Core {
         process,
+        inherited: outstanding(),
         runtime,
         leaders: AtomicUsize::new(0),
         led: AtomicU64::new(0),
@@ -100,6 +110,24 @@ pub(crate) fn hurry() {
     {
         core.hurried.store(true, Ordering::SeqCst);
         core.unpark();
+    }
+}
+
+/// Waits, up to [`FAREWELL`], until what was closed or given up is really over. For the end of the
+/// interpreter, after everything was closed.
+#[pyfunction]
+pub(crate) fn settle(py: Python<'_>) {
+    if let Some(core) = look(CURRENT.load(Ordering::Acquire))
+        && core.process == std::process::id()
+    {
+        let settled = async {
+            while outstanding() > core.inherited {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let bounded = async { tokio::time::timeout(FAREWELL, settled).await };
+        // What is not over by then ends with the process.
+        py.detach(|| drop(core.lead(bounded)));
     }
 }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream as _Stream, StreamExt as _};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use vtrix_sandbox as core;
 use vtrix_sandbox::Error;
 
@@ -81,90 +81,119 @@ impl Item {
 
 type Items = Pin<Box<dyn _Stream<Item = Result<Item, Error>> + Send>>;
 
+/// What a stream takes its items from. Dropping it ends what is behind it.
 enum Source {
     Unopened(Pin<Box<dyn Future<Output = Result<Items, Error>> + Send>>),
     Open(Items),
-    Ended,
+}
+
+impl Source {
+    /// Waits for an item and takes along what else is there, and says whether more may come.
+    /// Cancel-safe.
+    async fn next(&mut self) -> (Vec<Result<Item, Error>>, bool) {
+        if let Self::Unopened(opening) = self {
+            match opening.await {
+                Ok(items) => *self = Self::Open(items),
+                Err(error) => return (vec![Err(error)], false),
+            }
+        }
+        let Self::Open(items) = self else { unreachable!("it was opened above") };
+        let mut arrived = Vec::new();
+        let mut bytes = 0;
+        let mut next = items.next().await;
+        while let Some(item) = next {
+            bytes += item.as_ref().map_or(0, Item::len);
+            arrived.push(item);
+            if arrived.len() == MOST_ITEMS || bytes >= MOST_BYTES {
+                return (arrived, true);
+            }
+            match items.next().now_or_never() {
+                Some(further) => next = further,
+                None => return (arrived, true),
+            }
+        }
+        (arrived, false)
+    }
+}
+
+/// What is decided under one lock, so that no close falls between two looks.
+struct State {
+    /// None while it is being filled from, and after the end.
+    source: Option<Source>,
+    arrived: VecDeque<Result<Item, Error>>,
+    closed: bool,
 }
 
 struct Shared {
-    source: AsyncMutex<Source>,
-    arrived: Mutex<VecDeque<Result<Item, Error>>>,
-    closed: watch::Sender<bool>,
+    state: Mutex<State>,
+    /// Who fills; others wait.
+    turn: AsyncMutex<()>,
+    /// Tells the one who fills that the stream was closed.
+    closed: Notify,
+}
+
+/// A source that is being filled from. It goes back when this is dropped, however the filling ends,
+/// and ends where the stream was closed meanwhile.
+struct Filling<'a> {
+    shared: &'a Shared,
+    source: Option<Source>,
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        let Some(source) = self.source.take() else { return };
+        let mut state = self.shared.state();
+        if !state.closed {
+            state.source = Some(source);
+            return;
+        }
+        drop(state);
+        drop(source);
+    }
 }
 
 impl Shared {
-    fn arrived(&self) -> MutexGuard<'_, VecDeque<Result<Item, Error>>> {
-        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until there is something to pop; false at the end. Cancel-safe.
     async fn fill(&self) -> bool {
-        let mut closed = self.closed.subscribe();
-        tokio::select! {
+        let _turn = self.turn.lock().await;
+        let source = {
+            let mut state = self.state();
+            if !state.arrived.is_empty() {
+                return true;
+            }
+            state.source.take()
+        };
+        let mut filling = Filling { shared: self, source };
+        let Some(source) = &mut filling.source else { return false };
+        let (arrived, more) = tokio::select! {
             biased;
-            _ = closed.wait_for(|closed| *closed) => {
-                // A close that found the stream being filled left the ending to the filler.
-                if let Ok(mut source) = self.source.try_lock() {
-                    *source = Source::Ended;
-                }
-                self.arrived().clear();
-                false
-            }
-            more = self.advance() => more,
+            () = self.closed.notified() => return false,
+            next = source.next() => next,
+        };
+        if !more {
+            filling.source = None;
         }
-    }
-
-    async fn advance(&self) -> bool {
-        let mut source = self.source.lock().await;
-        if !self.arrived().is_empty() {
-            return true;
+        let mut state = self.state();
+        if state.closed {
+            return false;
         }
-        loop {
-            match &mut *source {
-                Source::Ended => return false,
-                Source::Unopened(opening) => match opening.await {
-                    Ok(items) => *source = Source::Open(items),
-                    Err(error) => {
-                        *source = Source::Ended;
-                        self.arrived().push_back(Err(error));
-                        return true;
-                    }
-                },
-                Source::Open(items) => {
-                    let Some(first) = items.next().await else {
-                        *source = Source::Ended;
-                        return false;
-                    };
-                    let mut bytes = first.as_ref().map_or(0, Item::len);
-                    let mut arrived = vec![first];
-                    let mut ended = false;
-                    while !ended && arrived.len() < MOST_ITEMS && bytes < MOST_BYTES {
-                        match items.next().now_or_never() {
-                            None => break,
-                            Some(None) => ended = true,
-                            Some(Some(item)) => {
-                                bytes += item.as_ref().map_or(0, Item::len);
-                                arrived.push(item);
-                            }
-                        }
-                    }
-                    if ended {
-                        *source = Source::Ended;
-                    }
-                    self.arrived().extend(arrived);
-                    return true;
-                }
-            }
-        }
+        state.arrived.extend(arrived);
+        !state.arrived.is_empty()
     }
 
     fn close(&self) {
-        self.closed.send_replace(true);
-        if let Ok(mut source) = self.source.try_lock() {
-            *source = Source::Ended;
-        }
-        self.arrived().clear();
+        let mut state = self.state();
+        state.closed = true;
+        let arrived = std::mem::take(&mut state.arrived);
+        let source = state.source.take();
+        drop(state);
+        // Kept for one that is just about to wait.
+        self.closed.notify_one();
+        drop((arrived, source));
     }
 }
 
@@ -184,11 +213,14 @@ impl Stream {
             let items = opening.await?.map(|item| item.map(Into::into));
             Ok(Box::pin(items) as Items)
         };
-        let (closed, _) = watch::channel(false);
         Self(Guarded::new(Arc::new(Shared {
-            source: AsyncMutex::new(Source::Unopened(Box::pin(opening))),
-            arrived: Mutex::default(),
-            closed,
+            state: Mutex::new(State {
+                source: Some(Source::Unopened(Box::pin(opening))),
+                arrived: VecDeque::new(),
+                closed: false,
+            }),
+            turn: AsyncMutex::default(),
+            closed: Notify::new(),
         })))
     }
 }
@@ -205,7 +237,7 @@ impl Stream {
 
     /// The next item of those that arrived; None if there is none now.
     fn pop<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let next = self.0.get()?.arrived().pop_front();
+        let next = self.0.get()?.state().arrived.pop_front();
         match next {
             None => Ok(None),
             Some(Ok(item)) => item.into_py(py).map(Some),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,12 @@ from vtrix_sandbox import Client, LocalGateway, Sandbox
 
 GRACE = 0.2
 """Seconds of every grace: enough to be seen, too short to be waited for."""
+
+
+# A shell without job control starts what it puts into the background with SIGINT ignored, and so
+# would be every process that a test starts to send it Ctrl-C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The process as a whole: signals, forks, threads, exits, leaks, imports, logging."""
+"""The process as a whole: forks, threads, leaks, imports, logging."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import logging
 import multiprocessing
 import os
 import re
-import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -23,96 +21,12 @@ import vtrix_sandbox as vs
 from vtrix_sandbox import LocalGateway, Sandbox
 
 import elsewhere
-
-GONE = "for i in $(seq 500); do kill -0 $(cat pid) 2>/dev/null || exit 0; sleep 0.02; done; exit 1"
-UP = "while [ ! -s pid ]; do sleep 0.02; done"
-
-
-def python(code: str, *args: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=elsewhere.interruptible(), **options,
-    )  # fmt: skip
-
-
-ATTACH = """
-import sys, os, asyncio, threading
-import vtrix_sandbox as vs
-url, token, sandbox_id, directory = sys.argv[1:]
-client = vs.Client(url, token)
-sandbox = client.attach(sandbox_id)
-sleep = "echo $$ > pid; exec sleep 600"
-"""
+from elsewhere import ATTACH, GONE, python
 
 
 @pytest.fixture
 def where(gateway: LocalGateway, sandbox: Sandbox, directory: str) -> list[str]:
     return [gateway.url, gateway.token, sandbox.id, directory]
-
-
-def test_ctrl_c_ends_a_blocking_call_at_once(
-    sandbox: Sandbox, directory: str, where: list[str]
-) -> None:
-    code = ATTACH + "sandbox.run_command(sleep, working_dir=directory)"
-    process = python(code, *where)
-    sandbox.run_command(UP, working_dir=directory, check=True)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
-    assert "KeyboardInterrupt" in err, (out, err)
-    assert process.returncode == -signal.SIGINT
-    assert sandbox.run_command(GONE, working_dir=directory).success
-
-
-def test_ctrl_c_in_asyncio(sandbox: Sandbox, directory: str, where: list[str]) -> None:
-    code = ATTACH + textwrap.dedent("""
-        async def main():
-            async with vs.AsyncClient(url, token) as client, await client.attach(sandbox_id) as sb:
-                await sb.run_command(sleep, working_dir=directory)
-        asyncio.run(main())
-    """)
-    process = python(code, *where)
-    sandbox.run_command(UP, working_dir=directory, check=True)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
-    assert "KeyboardInterrupt" in err, (out, err)
-    assert sandbox.run_command(GONE, working_dir=directory).success
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        # A daemon thread waits while the interpreter ends.
-        "threading.Thread(target=run, daemon=True).start()",
-        # A stream that is half read.
-        "stream = sandbox.run_command_stream(sleep, working_dir=directory); next(stream)",
-        # A loop that was stopped under its task.
-        """
-async def main():
-    client = vs.AsyncClient(url, token)
-    sb = await client.attach(sandbox_id)
-    asyncio.ensure_future(sb.run_command(sleep, working_dir=directory))
-    await sb.run_command("while [ ! -s pid ]; do sleep 0.02; done", working_dir=directory)
-asyncio.run(main())
-""",
-    ],
-    ids=["thread", "stream", "loop"],
-)
-def test_the_interpreter_ends_with_work_in_flight(
-    sandbox: Sandbox, directory: str, where: list[str], work: str
-) -> None:
-    code = ATTACH + textwrap.dedent("""
-        def run():
-            try:
-                sandbox.run_command(sleep, working_dir=directory)
-            except vs.ClosedError:
-                pass
-    """)
-    end = '\nsandbox.run_command("while [ ! -s pid ]; do sleep 0.02; done", working_dir=directory)'
-    process = python(code + work + end, *where)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (0, "", "")
-    assert sandbox.run_command(GONE, working_dir=directory).success
 
 
 def test_after_a_fork_old_handles_refuse_and_new_ones_work(where: list[str]) -> None:
@@ -347,6 +261,34 @@ def test_logs_reach_logging(where: list[str]) -> None:
     assert re.search(r"^vtrix_sandbox\.\S+ DEBUG .*connection lost", err, re.M), err
     assert "hunter2" not in err
     assert where[1] not in err
+
+
+def test_logs_of_a_forked_child_reach_logging_as_well(where: list[str]) -> None:
+    code = """
+        import logging, os, sys, warnings
+        import vtrix_sandbox as vs
+        warnings.simplefilter("ignore", DeprecationWarning)
+        logging.basicConfig(level="DEBUG", format="%(process)d %(name)s %(message)s")
+        url, token, sandbox_id, _ = sys.argv[1:]
+        vs.forward_logs("DEBUG")
+        pid = os.fork()
+        with vs.Client(url, token) as client, client.create("logs") as sandbox:
+            news = sandbox.connection_events()
+            sandbox.run_command("true")
+            sandbox.delete()
+            while next(news).type != "lost":
+                pass
+        print(os.getpid(), flush=True)
+        if pid:
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    """
+    process = python(code, *where)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    pids = out.split()
+    assert len(pids) == 2
+    for pid in pids:
+        assert re.search(rf"^{pid} vtrix_sandbox\.", err, re.M), (pids, err)
 
 
 def test_lost_records_are_told(

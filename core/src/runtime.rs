@@ -1,5 +1,7 @@
-//! A tokio runtime for programs and bindings that have none.
+//! A tokio runtime for programs and bindings that have none, and what a program that is about to
+//! exit may want to wait for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -44,6 +46,52 @@ pub fn shared() -> Result<Handle> {
             Error::new(ErrorKind::Internal, "no runtime could be made").with_source(error)
         })?;
     Ok(shared.insert(runtime).handle().clone())
+}
+
+static OUTSTANDING: AtomicUsize = AtomicUsize::new(0);
+
+/// How much of this process is still in touch with sandboxes: connections, until they have said
+/// goodbye, and removals of what interrupted uploads left.
+///
+/// A closed connection kills, with its last words, the commands that were waited for. That takes a
+/// round trip, and a program that exits at once cuts it short. One that wants none of that closes
+/// its clients, and then waits until this is 0: for a second, say, and no longer, for an upload's
+/// remains may take half a minute where the gateway does not answer. Meanwhile the runtime has to
+/// be driven.
+///
+/// After a fork the child has a copy of its parent's count.
+///
+/// ```no_run
+/// # async fn example(client: vtrix_sandbox::Client) {
+/// use std::time::Duration;
+///
+/// client.close();
+/// let over = async {
+///     while vtrix_sandbox::runtime::outstanding() > 0 {
+///         tokio::time::sleep(Duration::from_millis(2)).await;
+///     }
+/// };
+/// let _ = tokio::time::timeout(Duration::from_secs(1), over).await;
+/// # }
+/// ```
+pub fn outstanding() -> usize {
+    OUTSTANDING.load(Ordering::Acquire)
+}
+
+/// Something that counts as [`outstanding`] until it is dropped.
+pub(crate) struct Outstanding(());
+
+impl Outstanding {
+    pub(crate) fn new() -> Self {
+        OUTSTANDING.fetch_add(1, Ordering::AcqRel);
+        Self(())
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        OUTSTANDING.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 #[cfg(test)]

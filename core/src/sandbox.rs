@@ -57,6 +57,12 @@ impl Sandbox {
         Self(Arc::new(SandboxInner { client, id, link, env, info, closed }))
     }
 
+    /// A handle of the same sandbox with connections of its own, which closing this one, or its
+    /// client, does not end: for what has to be done after that.
+    pub(crate) fn apart(&self) -> Self {
+        Self::new(self.0.client.clone(), self.info(), BTreeMap::new())
+    }
+
     pub(crate) fn from_inner(inner: Arc<SandboxInner>) -> Self {
         Self(inner)
     }

@@ -17,11 +17,13 @@ use futures_util::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use vtrix_protocol::files::{WRITE_BINARY, WriteBinaryParams};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::quote::quote;
+use crate::runtime::Outstanding;
 use crate::sandbox::Sandbox;
 use crate::script::{self, IS_A_DIRECTORY, LACKS_A_PROGRAM, NOT_A_REGULAR_FILE};
 use crate::transfer::temporary_name;
@@ -43,6 +45,8 @@ const PROGRAMS_FOR_A_FILE_THAT_IS_THERE: &str = "stat";
 /// the directory back.
 pub(crate) struct Staging {
     sandbox: Sandbox,
+    /// Where it was made, and what is left of it is removed, wherever it is dropped.
+    runtime: Option<Handle>,
     /// The target, as it was asked for.
     path: String,
     /// Finds the directory, as `$s`, and the target, as `$t`.
@@ -55,9 +59,19 @@ pub(crate) struct Staging {
     total: u64,
     /// Numbered files that were sent.
     parts: u64,
-    in_flight: FuturesUnordered<BoxFuture<'static, Result<u64>>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Result<Arrived>>>,
     /// There is nothing to remove.
     clean: bool,
+}
+
+type Params = WriteBinaryParams<Box<RawValue>>;
+
+/// A part that is where it belongs.
+#[derive(Default)]
+struct Arrived {
+    bytes: u64,
+    /// Where it was written, where the gateway says.
+    offset: Option<u64>,
 }
 
 /// Sets `t` to where a write to a path goes: through symbolic links, to a file.
@@ -99,6 +113,7 @@ impl Staging {
         );
         let mut staging = Self {
             sandbox: sandbox.clone(),
+            runtime: Handle::try_current().ok(),
             path: path.to_owned(),
             find,
             directory: String::new(),
@@ -125,24 +140,15 @@ impl Staging {
 
     /// Sends the first bytes, waits until they have arrived, and says how many they were.
     pub(crate) async fn begin(&mut self, part: &[u8]) -> Result<u64> {
-        /// What the answer may be of any gateway: `null`, an object, anything.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Answer {
-            Ours { offset: u64 },
-            Other(IgnoredAny),
-        }
-        let params = self.params("whole", part, Some(0))?;
-        let answer = self.sandbox.link().call(WRITE_BINARY, &params, None).await;
-        let answer: Answer = answer.map_err(|error| error.about(&self.path))?;
-        self.at_offsets = matches!(answer, Answer::Ours { offset: 0 });
-        self.total += part.len() as u64;
-        Ok(part.len() as u64)
+        let params = self.params("whole", part, Some(0));
+        self.push(params, part.len());
+        let Arrived { bytes, offset } = self.next().await?;
+        self.at_offsets = offset == Some(0);
+        Ok(bytes)
     }
 
     /// Sends further bytes as [`arrived`](Self::arrived) is waited for.
     pub(crate) fn send(&mut self, part: &[u8]) {
-        let bytes = part.len() as u64;
         let params = if self.at_offsets {
             self.params("whole", part, Some(self.total))
         } else {
@@ -150,22 +156,32 @@ impl Staging {
             self.params(&format!("p{:012}", self.parts), part, None)
         };
         self.parts += u64::from(!self.at_offsets);
+        self.push(params, part.len());
+    }
+
+    /// Whoever goes away meanwhile, the part is known to be in flight.
+    fn push(&mut self, params: Result<Params>, bytes: usize) {
+        /// What the answer may be of any gateway: `null`, an object, anything.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Answer {
+            Ours { offset: u64 },
+            Other(IgnoredAny),
+        }
+        let bytes = bytes as u64;
         self.total += bytes;
         let sandbox = self.sandbox.clone();
         self.in_flight.push(Box::pin(async move {
-            let params = params?;
-            let link = sandbox.link();
-            link.call::<_, IgnoredAny>(WRITE_BINARY, &params, None).await?;
-            Ok(bytes)
+            let answer = sandbox.link().call(WRITE_BINARY, &params?, None).await?;
+            let offset = match answer {
+                Answer::Ours { offset } => Some(offset),
+                Answer::Other(_) => None,
+            };
+            Ok(Arrived { bytes, offset })
         }));
     }
 
-    fn params(
-        &self,
-        name: &str,
-        part: &[u8],
-        offset: Option<u64>,
-    ) -> Result<WriteBinaryParams<Box<RawValue>>> {
+    fn params(&self, name: &str, part: &[u8], offset: Option<u64>) -> Result<Params> {
         let path = format!("{}/{name}", self.directory);
         Ok(WriteBinaryParams { path, data: base64(part)?, mode: None, offset })
     }
@@ -182,7 +198,11 @@ impl Staging {
 
     /// Waits until one part has arrived, and says how many bytes it was.
     pub(crate) async fn arrived(&mut self) -> Result<u64> {
-        let arrived = self.in_flight.next().await.unwrap_or(Ok(0));
+        self.next().await.map(|arrived| arrived.bytes)
+    }
+
+    async fn next(&mut self) -> Result<Arrived> {
+        let arrived = self.in_flight.next().await.unwrap_or_else(|| Ok(Arrived::default()));
         arrived.map_err(|error| error.about(&self.path))
     }
 
@@ -225,17 +245,33 @@ impl Staging {
         };
         let clean_up = async move {
             let () = in_flight.for_each(|_| std::future::ready(())).await;
-            if let Err(error) = script::run(&sandbox, script, None, "clean-up").await {
+            if let Err(error) = remove(&sandbox, &script).await {
                 tracing::debug!(%error, "the remains of an upload could not be removed");
             }
         };
+        let outstanding = Outstanding::new();
         let clean_up = async move {
+            let _outstanding = outstanding;
             let _ = tokio::time::timeout(CLEAN_UP, clean_up).await;
         };
         // Dropping must not need a runtime of the caller's.
-        let handle = tokio::runtime::Handle::try_current().or_else(|_| crate::runtime::shared());
-        handle.ok().map(|handle| handle.spawn(clean_up))
+        let runtime = self.runtime.take().map_or_else(crate::runtime::shared, Ok);
+        runtime.ok().map(|runtime| runtime.spawn(clean_up))
     }
+}
+
+/// Removes the directory. That the handle was closed, which is one way of ending an upload, is no
+/// reason to leave it.
+async fn remove(sandbox: &Sandbox, script: &str) -> Result<()> {
+    let removed = script::run(sandbox, script.to_owned(), None, "clean-up").await;
+    let removed = match removed {
+        Err(error) if error.kind() == ErrorKind::Closed => {
+            sandbox.link().ended().await;
+            script::run(&sandbox.apart(), script.to_owned(), None, "clean-up").await
+        }
+        removed => removed,
+    };
+    removed.map(drop)
 }
 
 impl Drop for Staging {

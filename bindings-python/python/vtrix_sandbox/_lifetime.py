@@ -6,7 +6,7 @@ import atexit
 import weakref
 from typing import Any
 
-from . import _logging
+from . import _logging, _native
 
 _open: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -22,4 +22,5 @@ def close_all() -> None:
     """Close what is open: commands that are waited for are killed, gateways end."""
     for closable in list(_open):
         closable.close()
+    _native.settle()
     _logging.stop()

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     import threading
 
 _OFF = 255
+_PATIENCE = 1.0
+"""Seconds that handlers of logging have for the last records."""
 _thread: threading.Thread | None = None
 _process = os.getpid()
+_level = _OFF
 
 
 def forward_logs(level: int | str | None = None) -> None:
@@ -46,6 +49,9 @@ def forward_logs(level: int | str | None = None) -> None:
 
 def follow_configuration() -> None:
     """Forward if `logging` is in use and set up to show more than warnings of this package."""
+    if _thread is not None and _process != os.getpid():
+        # A forked child goes on as its parent did, with a thread of its own.
+        _start(_level)
     logging = sys.modules.get("logging")
     if logging is not None:
         level = logging.getLogger("vtrix_sandbox").getEffectiveLevel()
@@ -59,15 +65,14 @@ def stop() -> None:
     thread, _thread = _thread, None
     if thread is not None and _process == os.getpid():
         _native.stop_logs()
-        thread.join()
+        thread.join(_PATIENCE)
 
 
 def _start(level: int) -> None:
-    global _thread, _process
-    forked = _process != os.getpid()
-    fresh = forked or _thread is None
-    _native.log_level(max(1, min(level, _OFF - 1)), fresh)
-    if fresh:
+    global _thread, _process, _level
+    _level = max(1, min(level, _OFF - 1))
+    _native.log_level(_level)
+    if _thread is None or _process != os.getpid():
         import threading
 
         _process = os.getpid()

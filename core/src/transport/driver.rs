@@ -33,8 +33,8 @@ use crate::config::Config;
 use crate::connection::Live;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a closing connection may take to say goodbye and to kill what nobody waits for any
-/// more; the executor kills the rest after its own grace.
+/// How long a closing connection may take to say goodbye, to kill what nobody waits for any more
+/// and to let what was sent be done; the executor kills the rest after its own grace.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Calls on a connection that nobody waits for any more and that the peer owes an answer to; past
@@ -187,7 +187,7 @@ impl<R: Fn()> Driver<R> {
                     }
                 }
             }
-            if self.closing.is_some() && self.writer.idle() && self.session.nameless() == 0 {
+            if self.closing.is_some() && self.writer.idle() && self.session.unsettled() == 0 {
                 return Ok(());
             }
         }
@@ -264,7 +264,8 @@ impl<R: Fn()> Driver<R> {
                     sink.end(Err(closed().with_may_have_run(false)));
                     return;
                 }
-                self.session.open(Opening { id, sink: Some(sink), kill });
+                let brief = matches!(sink, Sink::Call(_));
+                self.session.open(Opening { id, sink: Some(sink), kill, brief });
                 self.writer.push(Outgoing { id, text, budget, ticket });
             }
             Order::Abandon(id) => self.abandon(id),
@@ -328,7 +329,7 @@ impl<R: Fn()> Driver<R> {
         let Ok(text) = serde_json::to_string(&rpc::Request::new(id, exec::KILL, params)) else {
             return;
         };
-        self.session.open(Opening { id, sink: None, kill: false });
+        self.session.open(Opening { id, sink: None, kill: false, brief: true });
         let ticket = Ticket::default();
         self.writer.push(Outgoing { id, text, budget: None, ticket });
     }

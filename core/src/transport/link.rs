@@ -42,6 +42,7 @@ use super::ticket::Ticket;
 use crate::config::Config;
 use crate::connection::{ConnectionEvents, Connectivity};
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::Outstanding;
 
 /// Requests that wait to be written, over all connections of a link, in KiB: one request of the
 /// largest size that gateways accept, and as much again.
@@ -63,6 +64,8 @@ struct Inner {
     freed: Notify,
     connectivity: Connectivity,
     connections: Mutex<Connections>,
+    /// Each connection listens, up to its very end.
+    ended: watch::Sender<()>,
 }
 
 /// A place on a connection for one call. Dropping it gives the place back.
@@ -84,6 +87,7 @@ impl Link {
             freed: Notify::new(),
             connectivity: Connectivity::new(),
             connections: Mutex::default(),
+            ended: watch::Sender::new(()),
             config,
         }))
     }
@@ -241,6 +245,12 @@ impl Link {
         *self.0.closed.borrow()
     }
 
+    /// Waits until a link that was closed has said all its goodbyes: nothing that was sent on it
+    /// happens after that.
+    pub(crate) async fn ended(&self) {
+        self.0.ended.closed().await;
+    }
+
     fn connections(&self) -> MutexGuard<'_, Connections> {
         // Nothing under this lock can panic half-way.
         self.0.connections.lock().unwrap_or_else(PoisonError::into_inner)
@@ -315,7 +325,9 @@ impl Link {
                     Link(link).connections().retire(&handle);
                 }
             };
+            let until_the_end = (Outstanding::new(), link.0.ended.subscribe());
             tokio::spawn(async move {
+                let _until_the_end = until_the_end;
                 let driven = driver::drive(socket, received, shared, config, live, retire);
                 tokio::pin!(driven);
                 tokio::select! {

@@ -109,12 +109,16 @@ pub(super) struct Opening<S> {
     pub(super) sink: Option<S>,
     /// Its caller going away kills the command that it runs.
     pub(super) kill: bool,
+    /// It is soon answered, and has its effect all the same if nobody waits for that.
+    pub(super) brief: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Open<S> {
     /// `None` once the caller has gone away: what still comes is discarded.
     sink: Option<S>,
     kill: bool,
+    brief: bool,
     /// The frame has been handed to the socket: the call may have an effect from here on.
     sent: bool,
     /// The gateway said that the command runs.
@@ -157,10 +161,11 @@ impl<S> Session<S> {
 
     /// A call is about to be sent.
     pub(super) fn open(&mut self, opening: Opening<S>) {
-        let Opening { id, sink, kill } = opening;
+        let Opening { id, sink, kill, brief } = opening;
         let open = Open {
             sink,
             kill,
+            brief,
             sent: false,
             started: false,
             cmd_id: None,
@@ -242,12 +247,12 @@ impl<S> Session<S> {
         (sinks, commands)
     }
 
-    /// Abandoned calls whose command is to be killed and is not known by name yet.
-    pub(super) fn nameless(&self) -> usize {
-        self.open
-            .values()
-            .filter(|call| call.sink.is_none() && call.kill && call.cmd_id.is_none())
-            .count()
+    /// Calls, all abandoned, that are not over in the sandbox yet: what was to be killed may live, and
+    /// what was to be written may still be. A peer may drop a kill with its connection, and nobody
+    /// could tell when the rest is over.
+    pub(super) fn unsettled(&self) -> usize {
+        let nameless = |call: &Open<S>| call.sink.is_none() && call.kill && call.cmd_id.is_none();
+        self.open.values().filter(|call| call.brief || nameless(call)).count()
     }
 
     /// The connection is gone. Returns each sink, and whether its call may have had an effect.

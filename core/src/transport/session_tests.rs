@@ -7,7 +7,7 @@ use super::*;
 fn session_with(ids: &[u64], kill: bool) -> Session<u64> {
     let mut session = Session::new();
     for id in ids {
-        session.open(Opening { id: *id, sink: Some(*id), kill });
+        session.open(Opening { id: *id, sink: Some(*id), kill, brief: false });
         session.sent(*id);
     }
     session
@@ -89,10 +89,10 @@ fn a_notification_that_says_its_method_late_is_read_all_the_same() {
 fn a_command_abandoned_before_its_name_is_known_is_killed_when_it_is() {
     let mut session = session_with(&[1], true);
     assert_eq!(session.abandon(1), Left::Nothing);
-    assert_eq!(session.nameless(), 1);
+    assert_eq!(session.unsettled(), 1);
     let text = r#"{"method":"exec.start","params":{"id":1,"cmd_id":"c-1"}}"#;
     assert!(matches!(step(&mut session, text), Step::Kill(name) if name == "c-1"));
-    assert_eq!(session.nameless(), 0);
+    assert_eq!(session.unsettled(), 0);
     let text = r#"{"method":"exec.stdout","params":{"id":1,"data":"late"}}"#;
     assert!(matches!(step(&mut session, text), Step::None));
     assert!(matches!(step(&mut session, r#"{"id":1,"result":{}}"#), Step::Finish(1, _)));
@@ -108,13 +108,13 @@ fn a_command_that_is_never_named_is_told_apart() {
     assert!(matches!(step(&mut session, &start(1)), Step::Nameless));
     assert!(matches!(step(&mut session, &start(2)), Step::Deliver(2, Frame::Start(_))));
     assert_eq!(session.abandon(2), Left::Nameless);
-    assert_eq!(session.nameless(), 0);
+    assert_eq!(session.unsettled(), 0);
 }
 
 #[test]
 fn a_call_abandoned_before_it_is_sent_is_never_sent() {
     let mut session = Session::new();
-    session.open(Opening { id: 1, sink: Some(1u64), kill: true });
+    session.open(Opening { id: 1, sink: Some(1u64), kill: true, brief: false });
     assert!(session.wanted(1));
     assert_eq!(session.abandon(1), Left::Nothing);
     assert!(!session.wanted(1));
@@ -124,7 +124,7 @@ fn a_call_abandoned_before_it_is_sent_is_never_sent() {
 #[test]
 fn a_cut_tells_what_may_have_run() {
     let mut session = session_with(&[1], false);
-    session.open(Opening { id: 2, sink: Some(2), kill: false });
+    session.open(Opening { id: 2, sink: Some(2), kill: false, brief: false });
     let mut cut = session.cut();
     cut.sort_unstable();
     assert_eq!(cut, [(1, true), (2, false)]);
@@ -223,13 +223,25 @@ fn a_command_starts_once_and_is_killed_once() {
 #[test]
 fn a_kill_that_waits_to_be_sent_survives_the_end() {
     let mut session = session_with(&[1], true);
-    session.open(Opening { id: 2, sink: None, kill: false });
-    session.open(Opening { id: 3, sink: Some(3), kill: false });
+    session.open(Opening { id: 2, sink: None, kill: false, brief: true });
+    session.open(Opening { id: 3, sink: Some(3), kill: false, brief: false });
     let (mut sinks, commands) = session.abandon_all();
     sinks.sort_unstable();
     assert_eq!((sinks, commands), (vec![(1, true), (3, false)], vec![]));
     assert!(session.wanted(2) && !session.wanted(3));
     assert_eq!(session.forgotten(), 2);
+}
+
+#[test]
+fn the_end_waits_for_what_is_soon_answered() {
+    let mut session = session_with(&[1], false);
+    session.open(Opening { id: 2, sink: Some(2), kill: false, brief: true });
+    session.sent(2);
+    session.open(Opening { id: 3, sink: Some(3), kill: false, brief: true });
+    session.abandon_all();
+    assert_eq!(session.unsettled(), 1, "one that follows a log, and one that was never sent");
+    assert!(matches!(step(&mut session, r#"{"id":2,"result":{}}"#), Step::Finish(2, _)));
+    assert_eq!((session.take(2), session.unsettled()), (None, 0));
 }
 
 #[test]
@@ -256,7 +268,7 @@ fn strays_are_bounded() {
 #[test]
 fn an_answer_before_its_request_was_sent_is_a_stray() {
     let mut session = Session::new();
-    session.open(Opening { id: 1, sink: Some(1u64), kill: false });
+    session.open(Opening { id: 1, sink: Some(1u64), kill: false, brief: false });
     assert!(matches!(session.receive(r#"{"id":1,"result":{}}"#), Ok(Step::None)));
     assert_eq!(session.len(), 1);
 }
@@ -334,7 +346,7 @@ proptest! {
                     }
                     serial += 1;
                     waiting.insert(id, serial);
-                    session.open(Opening { id, sink: Some(serial), kill: id % 2 == 0 });
+                    session.open(Opening { id, sink: Some(serial), kill: id % 2 == 0, brief: false });
                     continue;
                 }
                 Event::Sent(id) => {

@@ -38,7 +38,12 @@ class AsyncStream(Generic[T]):
                 raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
-        await run(self._native.fill())
+        try:
+            await run(self._native.fill())
+        except BaseException:
+            # What was not entered is not left.
+            self._native.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

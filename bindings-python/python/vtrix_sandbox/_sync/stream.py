@@ -39,7 +39,12 @@ class Stream(Generic[T]):
                 raise StopIteration
 
     def __enter__(self) -> Self:
-        run(self._native.fill())
+        try:
+            run(self._native.fill())
+        except BaseException:
+            # What was not entered is not left.
+            self._native.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
