@@ -55,7 +55,7 @@ impl Command {
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<CommandFinished, SandboxError> {
         let command = self.inner.clone();
-        Ok((&call(cancellation, async move { command.wait().await }).await?).into())
+        Ok(call(cancellation, async move { command.wait().await }).await?.into())
     }
 
     /// Replays and follows the command's log.

@@ -1,7 +1,7 @@
 //! Errors as they cross the boundary: one case, whose `kind` is the meaning.
 //!
-//! The kind is a name of `docs/errors.md`, so that a new one is no break; the layers above turn
-//! it into what their language catches.
+//! The kind is a name of `docs/errors.md`; the layers above turn it into what their language
+//! catches. Why it is no enum of its own: `docs/adr/0012-swift-kotlin-errors.md`.
 
 use std::time::Duration;
 
@@ -86,22 +86,23 @@ impl From<Error> for SandboxError {
             .saved()
             .iter()
             .map(|(path, local)| SavedFile { path: path.clone(), local: local.clone() });
-        Self::Failed {
-            kind: error.kind().name().to_owned(),
-            reason: error.message().to_owned(),
-            request_id: error.request_id().map(str::to_owned),
-            retryable: error.retryable(),
-            details: ErrorDetails {
-                operation: error.operation().map(str::to_owned),
-                code: error.code(),
-                http_status: error.http_status(),
-                retry_after: error.retry_after(),
-                may_have_run: error.may_have_run(),
-                command: error.command().map(CommandFinished::from),
-                failures: failures.collect(),
-                saved: saved.collect(),
-            },
-        }
+        let details = ErrorDetails {
+            operation: error.operation().map(str::to_owned),
+            code: error.code(),
+            http_status: error.http_status(),
+            retry_after: error.retry_after(),
+            may_have_run: error.may_have_run(),
+            command: None,
+            failures: failures.collect(),
+            saved: saved.collect(),
+        };
+        let (kind, reason) = (error.kind().name().to_owned(), error.message().to_owned());
+        let (request_id, retryable) = (error.request_id().map(str::to_owned), error.retryable());
+        let command = error.command().cloned();
+        // The command's output can be handed over, and is not copied, once nobody else has it.
+        drop(error);
+        let details = ErrorDetails { command: command.map(CommandFinished::from), ..details };
+        Self::Failed { kind, reason, request_id, retryable, details }
     }
 }
 

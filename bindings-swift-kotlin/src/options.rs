@@ -50,14 +50,15 @@ pub struct ClientOptions {
 }
 
 /// Sets what is given.
-fn set<B, T>(builder: B, value: Option<T>, set: impl FnOnce(B, T) -> B) -> B {
+pub(crate) fn set<B, T>(builder: B, value: Option<T>, set: impl FnOnce(B, T) -> B) -> B {
     match value {
         Some(value) => set(builder, value),
         None => builder,
     }
 }
 
-fn size(bytes: u64) -> usize {
+/// A number of bytes; one past what this machine can address is as good as no limit.
+pub(crate) fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 

@@ -148,8 +148,8 @@ pub struct CommandFinished {
     pub output_incomplete: bool,
 }
 
-impl From<&core::CommandFinished> for CommandFinished {
-    fn from(finished: &core::CommandFinished) -> Self {
+impl From<core::CommandFinished> for CommandFinished {
+    fn from(finished: core::CommandFinished) -> Self {
         let pieces = finished
             .pieces()
             .map(|(stream, data)| OutputPiece { stream: stream.into(), length: data.len() as u64 });
@@ -159,10 +159,11 @@ impl From<&core::CommandFinished> for CommandFinished {
             cwd: finished.cwd().map(str::to_owned),
             started_at: finished.started_at(),
             outcome: finished.outcome().into(),
-            output: finished.output().to_vec(),
             pieces: pieces.collect(),
             output_truncated: finished.output_truncated(),
             output_incomplete: finished.output_incomplete(),
+            // Last, and not copied: it may be all that a phone can hold.
+            output: finished.into_output().into(),
         }
     }
 }

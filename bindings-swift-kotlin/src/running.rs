@@ -98,10 +98,12 @@ impl Running {
 #[uniffi::export]
 impl Running {
     /// Output that is there, at least one entry; empty once the command is over.
-    pub async fn next_batch(&self) -> Vec<LogEntry> {
+    ///
+    /// It does not fail; that it may is for the boundary, where a panic has no other way out.
+    pub async fn next_batch(&self) -> Result<Vec<LogEntry>, SandboxError> {
         let mut batch = Vec::new();
         self.output.lock().await.recv_many(&mut batch, BATCH).await;
-        batch
+        Ok(batch)
     }
 
     /// Waits for the end of the command. Once.
@@ -116,10 +118,7 @@ impl Running {
                 "the command was waited for already",
             ));
         };
-        call(cancellation, async move { Ok(job.join().await) })
-            .await??
-            .map_err(Into::into)
-            .map(|finished| CommandFinished::from(&finished))
+        Ok(call(cancellation, async move { Ok(job.join().await) }).await???.into())
     }
 
     /// Kills the command and ends the output.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::census::{Counted, Kind};
 use crate::command::Command;
 use crate::error::SandboxError;
-use crate::options::{RunRequest, StopOptions, UpdateOptions};
+use crate::options::{RunRequest, StopOptions, UpdateOptions, set, size};
 use crate::outcome::{CommandFinished, Signal};
 use crate::running::Running;
 use crate::streams::ExecStream;
@@ -71,7 +71,7 @@ impl Sandbox {
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<CommandFinished, SandboxError> {
         let run = request.on(&self.inner);
-        Ok((&call(cancellation, run.into_future()).await?).into())
+        Ok(call(cancellation, run.into_future()).await?.into())
     }
 
     /// Runs a command and hands its output out as it comes.
@@ -110,9 +110,10 @@ impl Sandbox {
         Ok(Arc::new(ExecStream::new(call(cancellation, work).await?)))
     }
 
-    /// The handle of a command started before.
-    pub fn command(&self, cmd_id: String) -> Arc<Command> {
-        Command::wrap(self.inner.command(cmd_id))
+    /// The handle of a command started before; `max_output` is what its waits keep of the output.
+    pub fn command(&self, cmd_id: String, max_output: Option<u64>) -> Arc<Command> {
+        let command = self.inner.command(cmd_id);
+        Command::wrap(set(command, max_output.map(size), vtrix_sandbox::Command::with_max_output))
     }
 
     /// Sends a signal to a command's whole process group.

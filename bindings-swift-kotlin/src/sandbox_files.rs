@@ -1,5 +1,6 @@
 //! Files in the sandbox.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::SandboxError;
@@ -9,8 +10,19 @@ use crate::task::{Cancellation, call};
 use crate::transfer::{SavedFile, Transfer, TransferOptions};
 use crate::types::{FileEntry, FileInfo, FileLocation, ReadResult, WriteFile};
 
-fn text(path: &std::path::Path) -> String {
-    path.to_string_lossy().into_owned()
+/// A file's place on this machine as the other language is told it: never changed by a character.
+fn told(local: Option<PathBuf>) -> Result<Option<String>, SandboxError> {
+    let told = local.map(|local| local.into_os_string().into_string()).transpose();
+    told.map_err(|_| SandboxError::plain("local_io", "the local path is not UTF-8"))
+}
+
+/// A place on this machine. A relative one depends on the process's directory, which an app does
+/// not choose; the layers above make it absolute or refuse it.
+fn place(local: String) -> Result<String, SandboxError> {
+    if Path::new(&local).is_absolute() {
+        return Ok(local);
+    }
+    Err(SandboxError::plain("invalid_argument", "local: not an absolute path"))
 }
 
 #[uniffi::export]
@@ -141,6 +153,7 @@ impl Sandbox {
         remote: String,
         options: TransferOptions,
     ) -> Result<Arc<Transfer>, SandboxError> {
+        let local = place(local)?;
         Transfer::start(|board| {
             let mut upload =
                 self.inner.upload_file(local, remote).mkdir_recursive(options.mkdir_recursive);
@@ -150,7 +163,7 @@ impl Sandbox {
             if options.progress {
                 upload = upload.progress(move |progress| board.tell(progress));
             }
-            async move { upload.await.map(|()| Vec::new()) }
+            async move { Ok(upload.await.map(|()| Vec::new())?) }
         })
     }
 
@@ -161,6 +174,7 @@ impl Sandbox {
         local: String,
         options: TransferOptions,
     ) -> Result<Arc<Transfer>, SandboxError> {
+        let local = place(local)?;
         Transfer::start(|board| {
             let mut download = self
                 .inner
@@ -170,8 +184,8 @@ impl Sandbox {
                 download = download.progress(move |progress| board.tell(progress));
             }
             async move {
-                let local = download.await?;
-                Ok(vec![SavedFile { path: remote, local: local.as_deref().map(text) }])
+                let local = told(download.await?)?;
+                Ok(vec![SavedFile { path: remote, local }])
             }
         })
     }
@@ -182,8 +196,9 @@ impl Sandbox {
         files: Vec<FileLocation>,
         options: TransferOptions,
     ) -> Result<Arc<Transfer>, SandboxError> {
+        let files = files.into_iter().map(|file| Ok((file.remote, place(file.local)?)));
+        let files = files.collect::<Result<Vec<_>, SandboxError>>()?;
         Transfer::start(|board| {
-            let files = files.into_iter().map(|file| (file.remote, file.local));
             let mut downloads =
                 self.inner.download_files(files).mkdir_recursive(options.mkdir_recursive);
             if options.progress {
@@ -191,9 +206,7 @@ impl Sandbox {
             }
             async move {
                 let saved = downloads.await?.into_iter();
-                Ok(saved
-                    .map(|(path, local)| SavedFile { path, local: local.as_deref().map(text) })
-                    .collect())
+                saved.map(|(path, local)| Ok(SavedFile { path, local: told(local)? })).collect()
             }
         })
     }

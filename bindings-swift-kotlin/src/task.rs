@@ -45,13 +45,19 @@ impl Cancellation {
 }
 
 impl Cancellation {
-    fn governs(&self, task: AbortHandle) {
+    /// Starts work that this ends; not at all where it was cancelled before. One lock holds over look
+    /// and start, so that nothing begins after [`cancel`](Self::cancel) has returned.
+    fn start<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Job<T>, SandboxError> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.cancelled {
-            task.abort();
-        } else {
-            state.task = Some(task);
+            return Err(cancelled());
         }
+        let job = Job::start(work)?;
+        state.task = Some(job.abort_handle());
+        Ok(job)
     }
 }
 
@@ -85,23 +91,27 @@ impl<T> Drop for Job<T> {
     }
 }
 
+fn cancelled() -> SandboxError {
+    SandboxError::plain("cancelled", "the call was cancelled")
+}
+
 fn ended(error: &JoinError) -> SandboxError {
     if error.is_cancelled() {
-        SandboxError::plain("cancelled", "the call was cancelled")
+        cancelled()
     } else {
         SandboxError::plain("internal", "the call panicked: this is a bug of the library")
     }
 }
 
 /// Makes a call: its work runs on the shared runtime, and ends with the returned future or when
-/// `cancellation` says so.
+/// `cancellation` says so. One that was cancelled before makes no call.
 pub(crate) async fn call<T: Send + 'static>(
     cancellation: Option<Arc<Cancellation>>,
     work: impl Future<Output = vtrix_sandbox::Result<T>> + Send + 'static,
 ) -> Result<T, SandboxError> {
-    let job = Job::start(work)?;
-    if let Some(cancellation) = &cancellation {
-        cancellation.governs(job.abort_handle());
-    }
+    let job = match &cancellation {
+        Some(cancellation) => cancellation.start(work)?,
+        None => Job::start(work)?,
+    };
     Ok(job.join().await??)
 }

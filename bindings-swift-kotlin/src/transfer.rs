@@ -1,8 +1,9 @@
 //! An upload or a download that goes on, and how far it is.
 //!
 //! Progress waits until it is asked for; past a limit, of each file only the newest: a slow listener
-//! slows nothing and nothing piles up.
+//! slows nothing, and no more waits than the limit and one report for each file.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,7 +41,26 @@ const WAITING: usize = 64;
 #[derive(Default)]
 struct News {
     pending: Vec<Progress>,
+    /// Where each file's newest report is in `pending`.
+    newest: HashMap<String, usize>,
     over: bool,
+}
+
+impl News {
+    fn add(&mut self, progress: Progress) {
+        match self.newest.get(&progress.path) {
+            Some(place) if self.pending.len() >= WAITING => self.pending[*place] = progress,
+            _ => {
+                self.newest.insert(progress.path.clone(), self.pending.len());
+                self.pending.push(progress);
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<Progress> {
+        self.newest.clear();
+        std::mem::take(&mut self.pending)
+    }
 }
 
 /// What a transfer tells, for whoever asks.
@@ -50,11 +70,7 @@ pub(crate) struct Board(Arc<(Mutex<News>, Notify)>);
 impl Board {
     pub(crate) fn tell(&self, progress: &vtrix_sandbox::Progress) {
         let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = news.pending.iter().rposition(|waiting| waiting.path == progress.path);
-        match place {
-            Some(place) if news.pending.len() >= WAITING => news.pending[place] = progress.into(),
-            _ => news.pending.push(progress.into()),
-        }
+        news.add(progress.into());
         drop(news);
         self.0.1.notify_one();
     }
@@ -64,7 +80,7 @@ impl Board {
             {
                 let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if news.over || !news.pending.is_empty() {
-                    return std::mem::take(&mut news.pending);
+                    return news.take();
                 }
             }
             self.0.1.notified().await;
@@ -83,7 +99,7 @@ impl Drop for Over {
     }
 }
 
-type Moving = Job<vtrix_sandbox::Result<Vec<SavedFile>>>;
+type Moving = Job<Result<Vec<SavedFile>, SandboxError>>;
 
 /// An upload or a download that goes on.
 #[derive(uniffi::Object)]
@@ -97,7 +113,7 @@ pub struct Transfer {
 impl Transfer {
     pub(crate) fn start<F>(work: impl FnOnce(Board) -> F) -> Result<Arc<Self>, SandboxError>
     where
-        F: Future<Output = vtrix_sandbox::Result<Vec<SavedFile>>> + Send + 'static,
+        F: Future<Output = Result<Vec<SavedFile>, SandboxError>> + Send + 'static,
     {
         let board = Board::default();
         let over = Over(board.clone());
@@ -118,8 +134,10 @@ impl Transfer {
 #[uniffi::export]
 impl Transfer {
     /// What was told since it was last asked; empty once the transfer is over.
-    pub async fn next_progress(&self) -> Vec<Progress> {
-        self.board.next().await
+    ///
+    /// It does not fail; that it may is for the boundary, where a panic has no other way out.
+    pub async fn next_progress(&self) -> Result<Vec<Progress>, SandboxError> {
+        Ok(self.board.next().await)
     }
 
     /// Waits for the end, and says where downloaded files are. Once.
@@ -134,7 +152,7 @@ impl Transfer {
                 "the transfer was waited for already",
             ));
         };
-        Ok(call(cancellation, async move { Ok(job.join().await) }).await???)
+        call(cancellation, async move { Ok(job.join().await) }).await??
     }
 
     /// Ends the transfer; nothing of it stays.

@@ -303,6 +303,16 @@ impl CommandFinished {
         String::from_utf8_lossy(self.output())
     }
 
+    /// Takes the output, which is not copied. A `Vec` made of it is no copy either where this was
+    /// the last clone.
+    #[must_use]
+    pub fn into_output(self) -> Bytes {
+        match Arc::try_unwrap(self.0) {
+            Ok(finished) => finished.assembled.output,
+            Err(shared) => shared.assembled.output.clone(),
+        }
+    }
+
     /// The part of [`output`](Self::output) that was standard output. Made anew at each call.
     pub fn stdout(&self) -> Vec<u8> {
         self.part(OutputStream::Stdout)

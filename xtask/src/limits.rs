@@ -67,6 +67,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("items of a stream in one batch", "64, 512 K", "bindings-swift-kotlin/src/pull.rs", "BATCH_BYTES: usize = 512 * 1024"),
     ("pieces of output that wait for `onStdout`", "8", "bindings-swift-kotlin/src/running.rs", "QUEUE: usize = 8"),
     ("progress reports that wait", "64", "bindings-swift-kotlin/src/transfer.rs", "WAITING: usize = 64"),
+    ("log records that wait for a listener", "4,096", "bindings-swift-kotlin/src/log.rs", "WAITING: usize = 4096"),
     ("lifetime of a sandbox that asks for none", "12 h", "gateway/src/config.rs", "DEFAULT_TTL: Duration = Duration::from_hours(12)"),
     ("longest lifetime", "10 years", "gateway/src/config.rs", "LONGEST_TTL: Duration = Duration::from_hours(10 * 365 * 24)"),
     ("sandboxes", "256, at most 32,512", "gateway/src/config.rs", "DEFAULT_MAX_SANDBOXES: usize = 256"),

@@ -27,6 +27,8 @@ const SERVICE: [&str; 4] =
 
 /// The Debian release whose Swift is used: the first that has one.
 const RELEASE: &str = "trixie";
+/// The language version that the package is written in.
+const LANGUAGE: u64 = 6;
 /// What the toolchain takes on the disk while it is installed, in GiB, generously.
 const SPACE: u64 = 4;
 /// Parts of the toolchain that nothing here uses, most of its size.
@@ -101,6 +103,9 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         Ok(all)
     })?;
     progress.check("Swift: the five examples print what the Rust ones do", || {
+        // The consumer builds them with everything else; their own manifest is to be right, too.
+        let describe = ["swift", "package", "--disable-sandbox", "describe"].map(String::from);
+        quiet(swift.command(&work, "examples", &describe))?;
         examples::print_as_rust(|example| {
             script_of(&swift, &work, &format!("debug/{example}")).map(Command::new)
         })
@@ -126,11 +131,11 @@ pub(crate) fn test(xcframework: bool, bench: bool) -> Result<(), String> {
     outcome
 }
 
-/// Finds Swift, or installs it.
+/// Finds Swift, or installs it. Another program of that name, or an older Swift, is as good as none.
 fn toolchain() -> Result<Toolchain, String> {
     let mut version = Command::new("swift");
     version.arg("--version");
-    if quiet(version).is_ok() {
+    if quiet(version).is_ok_and(|text| language(&text).is_some_and(|major| major >= LANGUAGE)) {
         return Ok(Toolchain::Here);
     }
     let (directory, _lock) = locked("swift-toolchain")?;
@@ -144,6 +149,11 @@ fn toolchain() -> Result<Toolchain, String> {
     install(&root)?;
     fs::write(&stamp, settings).map_err(|error| told(&stamp, &error))?;
     Ok(Toolchain::Root(root))
+}
+
+/// The language's version, as the compiler tells it: `Swift version 6.0.3`.
+fn language(version: &str) -> Option<u64> {
+    number_after(version, "Swift version ")
 }
 
 fn install(root: &Path) -> Result<(), String> {
@@ -164,22 +174,22 @@ fn install(root: &Path) -> Result<(), String> {
 impl Toolchain {
     /// A command in a directory of `work`.
     fn command(&self, work: &Path, directory: &str, arguments: &[String]) -> Command {
-        let shell = format!("cd '{}' && exec \"$@\"", work.join(directory).display());
-        let Self::Root(root) = self else {
-            let mut command = Command::new("sh");
-            command.args(["-c", &shell, "sh"]).args(arguments);
-            return command;
+        let mut command = match self {
+            Self::Here => Command::new("env"),
+            Self::Root(root) => {
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--propagation", "private"]);
+                command.args(["sh", "-e", "-c", ENTER, "sh"]).arg(root).arg(work);
+                command.args(["env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8"]);
+                command
+            }
         };
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-e", "-c", ENTER, "sh"]);
-        command.arg(root).arg(work);
-        command.args(["env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8"]);
         // SwiftPM takes no unsafe flags from a package that others depend on: strictness is asked
         // for from outside.
-        command
-            .arg("VTRIX_STRICT=1")
-            .arg(format!("VTRIX_PACKAGE={}", work.join("package").display()));
+        command.arg("VTRIX_STRICT=1");
+        command.arg(format!("VTRIX_PACKAGE={}", work.join("package").display()));
         command.arg(format!("LD_LIBRARY_PATH={}", work.join("lib").display()));
+        let shell = format!("cd '{}' && exec \"$@\"", work.join(directory).display());
         command.args(["sh", "-c", &shell, "sh"]).args(arguments);
         command
     }
@@ -234,6 +244,7 @@ fn prepare(work: &Path, profile: Profile) -> Result<(), String> {
     mirror(&source.join("Tests"), &work.join("package/Tests"))?;
     mirror(&source.join("consumer"), &work.join("consumer"))?;
     mirror(&root().join("examples/swift/Sources"), &work.join("consumer/Sources"))?;
+    mirror(&root().join("examples/swift"), &work.join("examples"))?;
     mirror(&root().join("tests/conformance/scenarios"), &work.join("scenarios"))?;
     mirror(&root().join("docs"), &work.join("docs"))
 }
@@ -290,4 +301,32 @@ fn xctest(text: &str) -> Option<Count> {
 
 fn failed(problem: String) -> (Count, String) {
     (Count { passed: 0, failed: 1 }, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::shown;
+
+    #[test]
+    fn only_a_compiler_of_the_language_is_one() {
+        assert_eq!(language("Swift version 6.0.3 (swift-6.0.3-RELEASE)\nTarget: x86_64"), Some(6));
+        assert_eq!(language("Apple Swift version 5.10 (swiftlang-5.10.0.13)"), Some(5));
+        assert_eq!(language("python-swiftclient 4.2.0"), None);
+    }
+
+    #[test]
+    fn wherever_swift_is_it_is_told_the_same() {
+        let there = Toolchain::Root("/root".into());
+        for swift in [Toolchain::Here, there] {
+            let command = shown(&build(&swift, Path::new("/work"), "consumer", &[]));
+            for told in [
+                "VTRIX_STRICT=1 VTRIX_PACKAGE=/work/package LD_LIBRARY_PATH=/work/lib sh -c",
+                "swift build --disable-sandbox --build-path /work/consumer-build",
+                "-Xlinker -L/work/lib",
+            ] {
+                assert!(command.contains(told), "{command}");
+            }
+        }
+    }
 }

@@ -24,63 +24,66 @@ func translating<T>(_ body: () throws -> T) throws -> T {
     }
 }
 
-func call<T: Sendable>(_ body: @Sendable (Cancellation) async throws -> T) async throws -> T {
-    let cancellation = Cancellation()
+func translating<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
     do {
-        return try await withTaskCancellationHandler {
-            try await body(cancellation)
-        } onCancel: {
-            cancellation.cancel()
-        }
+        return try await body()
     } catch {
         throw translated(error)
     }
 }
 
-/// Shows the output of a running command as it comes, and waits for its end.
+func call<T: Sendable>(_ body: @Sendable (Cancellation) async throws -> T) async throws -> T {
+    let cancellation = Cancellation()
+    return try await translating {
+        try await withTaskCancellationHandler {
+            try await body(cancellation)
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+}
+
+/// Runs a command, shows its output as it comes, and waits for its end. In a task that is cancelled already it starts
+/// nothing.
 func watch(
-    _ running: Running,
+    _ start: () throws -> Running,
     onStdout: (@Sendable (Data) async throws -> Void)?,
     onStderr: (@Sendable (Data) async throws -> Void)?
 ) async throws -> CommandFinished {
-    try await withTaskCancellationHandler {
+    try Task.checkCancellation()
+    let running = try translating(start)
+    return try await withTaskCancellationHandler {
         // After the command's end this does nothing; before, it kills the command.
         defer { running.cancel() }
         while true {
-            let batch = await running.nextBatch()
+            let batch = try await translating { try await running.nextBatch() }
             if batch.isEmpty { break }
             for entry in batch {
                 let function = entry.stream == .stdout ? onStdout : onStderr
                 try await function?(entry.data)
             }
         }
-        do {
-            return CommandFinished(try await running.finish(cancellation: nil))
-        } catch {
-            throw translated(error)
-        }
+        return CommandFinished(try await translating { try await running.finish(cancellation: nil) })
     } onCancel: {
         running.cancel()
     }
 }
 
-/// Tells a transfer's progress and waits for its end.
+/// Makes a transfer, tells its progress, and waits for its end. In a task that is cancelled already it starts nothing.
 func tell(
-    _ transfer: Transfer,
+    _ start: () throws -> Transfer,
     onProgress: (@Sendable (TransferProgress) async throws -> Void)?
 ) async throws -> [SavedFile] {
-    try await withTaskCancellationHandler {
+    try Task.checkCancellation()
+    let transfer = try translating(start)
+    return try await withTaskCancellationHandler {
         defer { transfer.cancel() }
         while let onProgress {
-            let news = await transfer.nextProgress()
+            let news = try await translating { try await transfer.nextProgress() }
             if news.isEmpty { break }
             for progress in news { try await onProgress(progress) }
         }
-        do {
-            return try await transfer.finish(cancellation: nil)
-        } catch {
-            throw translated(error)
-        }
+        return try await translating { try await transfer.finish(cancellation: nil) }
     } onCancel: {
         transfer.cancel()
     }
@@ -92,6 +95,16 @@ extension Duration {
         guard self >= .zero else { throw invalid("\(name) is negative") }
         let (seconds, attoseconds) = components
         return min(Double(seconds) + Double(attoseconds) * 1e-18, 1e15)
+    }
+}
+
+extension URL {
+    /// A file of this machine, as the library takes it: an absolute path. What another URL names is not one, though it has
+    /// a path, too.
+    func place() throws -> String {
+        guard isFileURL else { throw invalid("local: a URL of the scheme \(scheme ?? "(none)"), not of a file") }
+        guard host() ?? "" == "" || host() == "localhost" else { throw invalid("local: a file of another host") }
+        return absoluteURL.path
     }
 }
 

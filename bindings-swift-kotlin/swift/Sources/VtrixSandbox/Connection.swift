@@ -9,7 +9,7 @@ import VtrixSandboxGenerated
 ///   connects anew. The reason is for people.
 /// - `closed`: there will be none any more: the handle was closed or let go of. Nothing comes after it.
 ///
-/// Cases may be added: a `switch` over it has a `default`.
+/// There is no further state: what a later version tells beside these is told by something else.
 public typealias ConnectionEvent = VtrixSandboxGenerated.ConnectionEvent
 
 /// A listener of ``Sandbox/watchConnection(_:)``. Letting go of this changes nothing.

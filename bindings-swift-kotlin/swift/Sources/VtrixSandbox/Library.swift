@@ -2,10 +2,6 @@ import VtrixSandboxGenerated
 
 /// How much a line of the log matters.
 public typealias LogLevel = VtrixSandboxGenerated.LogLevel
-/// Objects alive in this process, of every client.
-public typealias LiveObjects = VtrixSandboxGenerated.LiveObjects
-/// One row of `docs/errors.md`.
-public typealias ErrorMeaning = VtrixSandboxGenerated.ErrorMeaning
 
 /// What concerns the library as a whole.
 public enum Library {
@@ -15,30 +11,38 @@ public enum Library {
     public static var defaultMaxOutput: Int { Int(VtrixSandboxGenerated.defaultMaxOutput()) }
     /// The version of the library, the same in every language.
     public static var version: String { VtrixSandboxGenerated.version() }
-    /// The closed set of errors, as the library underneath has it.
-    public static var errorMeanings: [ErrorMeaning] { VtrixSandboxGenerated.errorMeanings() }
 
     /// Quotes a text so that a shell takes it as one word.
     public static func quote(_ text: String) -> String {
         VtrixSandboxGenerated.quote(text: text)
     }
 
-    /// Counts what is alive, for tests and for finding leaks.
-    public static func liveObjects() -> LiveObjects {
-        VtrixSandboxGenerated.liveObjects()
-    }
-
     /// Tells `listener` what the library and its connections do, from `level` on; nobody, if there is none. The last
-    /// one set counts. It is called on the library's own threads and must return soon.
+    /// one set counts. It is called on one thread of the log's own, one line after the other, and may call the library.
+    /// Of 4,096 lines that wait for one that is slow further ones are lost, which it is told.
+    ///
+    /// Waits for a call of the listener before that is under way, unless this is called from it; afterwards that one is
+    /// let go of, and not told again. So don't call this on a thread that the listener itself waits for.
     public static func setLog(
         _ level: LogLevel,
         listener: (@Sendable (LogLevel, _ target: String, _ text: String) -> Void)?
     ) throws {
         try translating { try setLogListener(level: level, listener: listener.map(Listener.init)) }
     }
+}
 
-    /// Fails with the error of that kind, for tests of error handling.
-    public static func fail(as kind: SandboxError.Kind) throws {
+// What this package's own tests ask of the library.
+extension Library {
+    /// The closed set of errors, as the library underneath has it.
+    static var errorMeanings: [ErrorMeaning] { VtrixSandboxGenerated.errorMeanings() }
+
+    /// Counts the objects that are alive in this process, of every client.
+    static func liveObjects() -> LiveObjects {
+        VtrixSandboxGenerated.liveObjects()
+    }
+
+    /// Fails with the error of that kind.
+    static func fail(as kind: SandboxError.Kind) throws {
         try translating { try failAs(kind: kind.rawValue) }
     }
 }

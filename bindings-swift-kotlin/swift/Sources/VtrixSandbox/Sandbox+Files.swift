@@ -73,6 +73,7 @@ extension Sandbox {
     /// cancelled, nothing of it stays.
     ///
     /// - Parameters:
+    ///   - local: a file URL; another is ``SandboxError/Kind/invalidArgument``.
     ///   - mkdirRecursive: parents in the sandbox are always made.
     ///   - mode: permission bits; those of a file that is there, or 0644, if not given.
     ///   - onProgress: is told how far it is; if it throws, the upload ends with that very error.
@@ -84,10 +85,11 @@ extension Sandbox {
         onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: mode, progress: onProgress != nil)
-        let transfer = try translating {
-            try native.uploadFile(local: local.path, remote: remote, options: options)
-        }
-        _ = try await tell(transfer, onProgress: onProgress)
+        let local = try local.place()
+        _ = try await tell(
+            { try native.uploadFile(local: local, remote: remote, options: options) },
+            onProgress: onProgress
+        )
     }
 
     /// Downloads a file of any size to this machine, in bounded memory, and returns where it is, or `nil` if there is
@@ -102,10 +104,11 @@ extension Sandbox {
         onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws -> URL? {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: nil, progress: onProgress != nil)
-        let transfer = try translating {
-            try native.downloadFile(remote: remote, local: local.path, options: options)
-        }
-        let saved = try await tell(transfer, onProgress: onProgress)
+        let local = try local.place()
+        let saved = try await tell(
+            { try native.downloadFile(remote: remote, local: local, options: options) },
+            onProgress: onProgress
+        )
         return saved.first?.local.map { URL(fileURLWithPath: $0) }
     }
 
@@ -120,8 +123,10 @@ extension Sandbox {
         onProgress: (@Sendable (TransferProgress) async throws -> Void)? = nil
     ) async throws -> [String: URL?] {
         let options = TransferOptions(mkdirRecursive: mkdirRecursive, mode: nil, progress: onProgress != nil)
-        let list = files.map { FileLocation(remote: $0.remote, local: $0.local.path) }
-        let transfer = try translating { try native.downloadFiles(files: list, options: options) }
-        return locations(try await tell(transfer, onProgress: onProgress))
+        let list = try files.map { FileLocation(remote: $0.remote, local: try $0.local.place()) }
+        return locations(try await tell(
+            { try native.downloadFiles(files: list, options: options) },
+            onProgress: onProgress
+        ))
     }
 }

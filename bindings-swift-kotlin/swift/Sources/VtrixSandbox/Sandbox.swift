@@ -58,8 +58,7 @@ public final class Sandbox: Sendable, CustomStringConvertible {
                 try await native.run(request: request, cancellation: $0)
             })
         }
-        let running = try translating { try native.runWatched(request: request) }
-        return try await watch(running, onStdout: onStdout, onStderr: onStderr)
+        return try await watch({ try native.runWatched(request: request) }, onStdout: onStdout, onStderr: onStderr)
     }
 
     /// Starts a command in the background and returns once it runs. It outlives handle, connection and program.
@@ -100,8 +99,11 @@ public final class Sandbox: Sendable, CustomStringConvertible {
     }
 
     /// The handle of a command started before, here or elsewhere. No IO.
-    public func command(_ cmdId: String) -> Command {
-        Command(native.command(cmdId: cmdId))
+    ///
+    /// - Parameter maxOutput: bytes of output that ``Command/wait()`` and ``Command/collectOutput(_:)`` keep, 16 MiB unless
+    ///   said otherwise. A negative number is 0.
+    public func command(_ cmdId: String, maxOutput: Int? = nil) -> Command {
+        Command(native.command(cmdId: cmdId, maxOutput: maxOutput.map { UInt64(clamping: $0) }))
     }
 
     /// Sends a signal to a command's whole process group. Of a command that has ended it does nothing.

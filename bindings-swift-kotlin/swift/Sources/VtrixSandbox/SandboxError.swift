@@ -80,12 +80,14 @@ public struct SandboxError: Error, Sendable {
 }
 
 extension SandboxError: CustomStringConvertible, LocalizedError {
+    /// The operation, what happened, and the request's name, in one line.
     public var description: String {
         let operation = operation.map { "\($0): " } ?? ""
         let request = requestId.map { " (request \($0))" } ?? ""
         return operation + reason + request
     }
 
+    /// The same, for what shows errors by `localizedDescription`.
     public var errorDescription: String? { description }
 }
 

@@ -11,6 +11,7 @@ extension SandboxError {
             self.rawValue = rawValue
         }
 
+        /// The name.
         public var description: String { rawValue }
 
         /// An argument or an option is not valid; the message names it. Nothing was sent, or the gateway refused it.

@@ -8,6 +8,7 @@ import VtrixSandboxGenerated
 public struct SandboxStream<Element: Sendable>: AsyncSequence, Sendable {
     let open: @Sendable () async throws -> Source<Element>
 
+    /// Begins an iteration; nothing happens before its first ``AsyncIterator/next()``.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(open: open)
     }

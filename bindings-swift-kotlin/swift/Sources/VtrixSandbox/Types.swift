@@ -21,7 +21,7 @@ public typealias StandardStream = VtrixSandboxGenerated.OutputStream
 public typealias Streams = VtrixSandboxGenerated.Streams
 /// A signal that a command's process group can be sent.
 public typealias Signal = VtrixSandboxGenerated.Signal
-/// How a command ended, as far as it is known. Cases may be added: a `switch` over it has a `default`.
+/// How a command ended, as far as it is known. There is no further way to end: what nobody told is `unknown`.
 public typealias Outcome = VtrixSandboxGenerated.Outcome
 /// The pool of sandboxes, in numbers.
 public typealias PoolStatus = VtrixSandboxGenerated.PoolStatus
@@ -70,7 +70,7 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
     public let outputTruncated: Bool?
     /// Something in the background still held the command's output when it was over; what that writes is not kept.
     public let outputIncomplete: Bool
-    private let pieces: [OutputPiece]
+    private let lengths: [OutputPiece]
 
     init(_ native: VtrixSandboxGenerated.CommandFinished) {
         cmdId = native.cmdId
@@ -81,7 +81,7 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
         outputData = native.output
         outputTruncated = native.outputTruncated
         outputIncomplete = native.outputIncomplete
-        pieces = native.pieces
+        lengths = native.pieces
     }
 
     /// The exit status, where the command has one.
@@ -99,15 +99,26 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
     /// ``stderrData`` as text.
     public var stderr: String { String(decoding: stderrData, as: UTF8.self) }
 
+    /// ``outputData``, piece by piece, each with the stream that it came from. Copied each time.
+    public var pieces: [(stream: StandardStream, data: Data)] {
+        var pieces: [(stream: StandardStream, data: Data)] = []
+        eachPiece { pieces.append((stream: $0, data: Data($1))) }
+        return pieces
+    }
+
     private func part(_ stream: StandardStream) -> Data {
         var part = Data()
+        eachPiece { if $0 == stream { part.append($1) } }
+        return part
+    }
+
+    private func eachPiece(_ body: (StandardStream, Data.SubSequence) -> Void) {
         var from = outputData.startIndex
-        for piece in pieces {
+        for piece in lengths {
             let to = from + Int(piece.length)
-            if piece.stream == stream { part.append(outputData[from..<to]) }
+            body(piece.stream, outputData[from..<to])
             from = to
         }
-        return part
     }
 
     /// Shows no output.
@@ -163,7 +174,10 @@ public struct LogEvent: Sendable, CustomStringConvertible {
 }
 
 /// Something that happened to a command. The order is that of each stream; between standard output and standard error
-/// there is none. Cases may be added: a `switch` over it has a `default`.
+/// there is none.
+///
+/// Events may be added. What this version has no case for comes as `other`: a `switch` that has a `default` in its place
+/// goes on compiling when it gets one.
 public enum ExecEvent: Sendable, CustomStringConvertible {
     /// It runs. First, where it comes at all; each part is there where the gateway tells it this early.
     case start(cmdId: String?, pid: Int64?, cwd: String?)
@@ -231,7 +245,7 @@ public enum ExecEvent: Sendable, CustomStringConvertible {
     public var description: String { "ExecEvent(\(type))" }
 }
 
-/// What ``Sandbox/read(_:)`` found. Cases may be added: a `switch` over it has a `default`.
+/// What ``Sandbox/read(_:)`` found: one of two.
 public enum ReadResult: Sendable {
     /// Anything that is no image: at most 204,800 bytes; what is not UTF-8 has become U+FFFD. Of a file that goes on
     /// past that, `truncated` says so, and ``Sandbox/readStream(_:chunkSize:)`` has it all.

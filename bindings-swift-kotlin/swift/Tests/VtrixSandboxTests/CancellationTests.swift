@@ -11,56 +11,57 @@ final class CancellationTests: XCTestCase {
     func testCancellingAWaitKillsTheCommand() async throws {
         try await withSandbox { sandbox in
             let task = Task { try await sandbox.run(long) }
-            try await eventually("it runs") { try await sandbox.exists("/tmp/pid") }
-            task.cancel()
+            try await dies(in: sandbox) { task.cancel() }
             let error = await thrown { _ = try await task.value }
             XCTAssert(error is CancellationError, "\(error as Any)")
-            let dead = try await sandbox.endsWithinASecond("/tmp/pid")
-            XCTAssert(dead)
         }
     }
 
     func testCancellingAWatchedCommandKillsIt() async throws {
         try await withSandbox { sandbox in
             let task = Task { try await sandbox.run(long, onStdout: { _ in }) }
-            try await eventually("it runs") { try await sandbox.exists("/tmp/pid") }
-            task.cancel()
+            try await dies(in: sandbox) { task.cancel() }
             let error = await thrown { _ = try await task.value }
             XCTAssert(error is CancellationError, "\(error as Any)")
-            let dead = try await sandbox.endsWithinASecond("/tmp/pid")
-            XCTAssert(dead)
         }
     }
 
     func testAListenerThatThrowsEndsTheCallWithItsOwnError() async throws {
         try await withSandbox { sandbox in
-            let error = await thrown { _ = try await sandbox.run(long, onStdout: { _ in throw Mine() }) }
+            let watch = try await DeathWatch(sandbox)
+            let thrownAt = Seen<Date>()
+            let error = await thrown {
+                _ = try await sandbox.run(long, onStdout: { _ in
+                    try await watch.begins()
+                    thrownAt.add(Date())
+                    throw Mine()
+                })
+            }
             XCTAssert(error is Mine, "\(error as Any)")
-            let dead = try await sandbox.endsWithinASecond("/tmp/pid")
-            XCTAssert(dead)
+            try await watch.wasWithinASecond(of: XCTUnwrap(thrownAt.all.first))
         }
     }
 
     func testLeavingALoopKillsTheCommand() async throws {
         try await withSandbox { sandbox in
+            let watch = try await DeathWatch(sandbox)
+            var left = Date.distantPast
             for try await event in sandbox.stream(long) where event.data != nil {
                 XCTAssertEqual(event.text, "begun\n")
+                try await watch.begins()
+                left = Date()
                 break
             }
-            let dead = try await sandbox.endsWithinASecond("/tmp/pid")
-            XCTAssert(dead)
+            try await watch.wasWithinASecond(of: left)
         }
     }
 
     func testCancellingTheTaskOfALoopKillsTheCommand() async throws {
         try await withSandbox { sandbox in
             let task = Task { for try await _ in sandbox.stream(long) {} }
-            try await eventually("it runs") { try await sandbox.exists("/tmp/pid") }
-            task.cancel()
+            try await dies(in: sandbox) { task.cancel() }
             let error = await thrown { try await task.value }
             XCTAssert(error is CancellationError, "\(error as Any)")
-            let dead = try await sandbox.endsWithinASecond("/tmp/pid")
-            XCTAssert(dead)
         }
     }
 
@@ -74,6 +75,24 @@ final class CancellationTests: XCTestCase {
             XCTAssert(error is CancellationError, "\(error as Any)")
             let made = try await sandbox.exists("/tmp/made")
             XCTAssertFalse(made)
+        }
+    }
+
+    func testOfACancelledTaskNeitherAWatchedCommandNorATransferIsStarted() async throws {
+        let local = try LocalFile(bytes: 16)
+        defer { local.remove() }
+        try await withSandbox { sandbox in
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                let watched = await thrown { _ = try await sandbox.run("touch /tmp/made", onStdout: { _ in }) }
+                let upload = await thrown { try await sandbox.uploadFile(local.url, to: "/tmp/made") }
+                let download = await thrown { try await sandbox.downloadFile("/etc/passwd", to: local.url) }
+                return [watched, upload, download]
+            }
+            for error in await task.value { XCTAssert(error is CancellationError, "\(error as Any)") }
+            let made = try await sandbox.exists("/tmp/made")
+            XCTAssertFalse(made)
+            XCTAssertEqual(try Data(contentsOf: local.url).count, 16)
         }
     }
 
@@ -97,14 +116,13 @@ final class CancellationTests: XCTestCase {
     }
 
     func testACancelledUploadLeavesNothingBehind() async throws {
-        let local = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(UUID().uuidString)
-        try Data(count: 64 * 1024 * 1024).write(to: local)
-        defer { try? FileManager.default.removeItem(at: local) }
+        let local = try LocalFile(bytes: 64 << 20)
+        defer { local.remove() }
         try await withSandbox { sandbox in
             try await sandbox.mkdir("/tmp/target")
             let processes = try await sandbox.processes()
             let task = Task {
-                try await sandbox.uploadFile(local, to: "/tmp/target/file", onProgress: { _ in
+                try await sandbox.uploadFile(local.url, to: "/tmp/target/file", onProgress: { _ in
                     withUnsafeCurrentTask { $0?.cancel() }
                 })
             }
@@ -114,9 +132,28 @@ final class CancellationTests: XCTestCase {
             XCTAssert(quiet)
             try await eventually("the directory is empty") { try await sandbox.run("ls -A /tmp/target").output.isEmpty }
             let other = await thrown {
-                try await sandbox.uploadFile(local, to: "/tmp/target/file", onProgress: { _ in throw Mine() })
+                try await sandbox.uploadFile(local.url, to: "/tmp/target/file", onProgress: { _ in throw Mine() })
             }
             XCTAssert(other is Mine, "\(other as Any)")
+            try await eventually("the directory is empty") { try await sandbox.run("ls -A /tmp/target").output.isEmpty }
+            try await eventually("no call goes on") { Library.liveObjects().tasks == 0 }
+        }
+    }
+
+    func testCancellingTheWaitForAnUploadEndsIt() async throws {
+        // So large that it is not over by the time that something of it is seen; and of holes, so that it costs nothing.
+        let local = try LocalFile(bytes: 4 << 30)
+        defer { local.remove() }
+        try await withSandbox { sandbox in
+            try await sandbox.mkdir("/tmp/target")
+            let processes = try await sandbox.processes()
+            let task = Task { try await sandbox.uploadFile(local.url, to: "/tmp/target/file") }
+            try await eventually("it goes on") { try await !sandbox.run("ls -A /tmp/target").output.isEmpty }
+            task.cancel()
+            let error = await thrown { try await task.value }
+            XCTAssert(error is CancellationError, "\(error as Any)")
+            let quiet = try await sandbox.isDownToWithinASecond(processes)
+            XCTAssert(quiet)
             try await eventually("the directory is empty") { try await sandbox.run("ls -A /tmp/target").output.isEmpty }
             try await eventually("no call goes on") { Library.liveObjects().tasks == 0 }
         }

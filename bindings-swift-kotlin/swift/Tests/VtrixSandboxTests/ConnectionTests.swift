@@ -82,18 +82,4 @@ final class ConnectionTests: XCTestCase {
             try await client().delete(sandbox.id)
         }
     }
-
-    func testTheLogIsToldToAListener() async throws {
-        let lines = Seen<String>()
-        try Library.setLog(.trace) { _, target, text in lines.add("\(target) \(text)") }
-        let proxy = try Proxy()
-        defer { proxy.close() }
-        try await withSandbox(proxy.url) { sandbox in
-            _ = await thrown { _ = try await sandbox.run("echo x; exec sleep 3600", onStdout: { _ in proxy.cut() }) }
-        }
-        try await eventually("the loss is told") { lines.all.contains { $0.contains("connection lost") } }
-        try Library.setLog(.error, listener: nil)
-        let token = try XCTUnwrap(ProcessInfo.processInfo.environment["VTRIX_TOKEN"])
-        XCTAssertFalse(lines.all.contains { $0.contains(token) })
-    }
 }

@@ -92,6 +92,40 @@ final class ErrorsTests: XCTestCase {
         }
     }
 
+    func testAPlaceThatIsNoFileOfThisMachineIsRefusedByName() async throws {
+        try await withSandbox { sandbox in
+            for text in ["https://example.com/etc/passwd", "/etc/passwd", "data:,x", "file://elsewhere/etc/passwd"] {
+                let url = try XCTUnwrap(URL(string: text))
+                for error in [
+                    await thrown { try await sandbox.uploadFile(url, to: "/tmp/file") },
+                    await thrown { try await sandbox.downloadFile("/etc/passwd", to: url) },
+                    await thrown { try await sandbox.downloadFiles([(remote: "/etc/passwd", local: url)]) },
+                ] {
+                    XCTAssertEqual((error as? SandboxError)?.kind, .invalidArgument, "\(text): \(error as Any)")
+                    XCTAssert("\(error as Any)".contains("local: "), "\(error as Any)")
+                }
+            }
+            let there = try await sandbox.exists("/tmp/file")
+            XCTAssertFalse(there)
+        }
+    }
+
+    func testPiecesSayWhichStreamBytesCameFrom() async throws {
+        try await withSandbox { sandbox in
+            let done = try await sandbox.run("printf out; printf err >&2")
+            for (stream, text) in [(StandardStream.stdout, "out"), (.stderr, "err")] {
+                let part = done.pieces.filter { $0.stream == stream }.flatMap(\.data)
+                XCTAssertEqual(String(decoding: part, as: UTF8.self), text)
+            }
+            XCTAssertEqual(Data(done.pieces.flatMap(\.data)), done.outputData)
+            let command = try await sandbox.spawn("printf 0123456789")
+            _ = try await command.wait()
+            let beginning = try await sandbox.command(command.cmdId, maxOutput: 4).wait()
+            XCTAssertEqual(beginning.output, "0123")
+            XCTAssertEqual(beginning.outputTruncated, true)
+        }
+    }
+
     func testAFailureSaysWhatItWasAbout() async throws {
         try await withSandbox { sandbox in
             let missing = await thrown { _ = try await sandbox.read("/nowhere") } as? SandboxError

@@ -5,9 +5,32 @@ import XCTest
 
 #if canImport(Glibc)
 import Glibc
+
+private let openFiles = "/proc/self/fd"
+private let stream = Int32(SOCK_STREAM.rawValue)
+/// A send to a socket that is gone is an error, and no signal.
+private let noSignal = Int32(MSG_NOSIGNAL)
 #else
 import Darwin
+
+private let openFiles = "/dev/fd"
+private let stream = SOCK_STREAM
+// A socket is told so once, at its making.
+private let noSignal: Int32 = 0
 #endif
+
+private func open() -> Int32 {
+    let made = socket(AF_INET, stream, 0)
+    #if canImport(Darwin)
+    var on: Int32 = 1
+    setsockopt(made, SOL_SOCKET, SO_NOSIGPIPE, &on, socklen_t(MemoryLayout<Int32>.size))
+    #endif
+    return made
+}
+
+private func end(_ socket: Int32) {
+    close(socket)
+}
 
 /// A client of the gateway that the environment names.
 func client(_ baseURL: URL? = nil) throws -> Client {
@@ -16,7 +39,11 @@ func client(_ baseURL: URL? = nil) throws -> Client {
 
 /// A sandbox for one test.
 func withSandbox(_ url: URL? = nil, _ test: @Sendable (Sandbox) async throws -> Void) async throws {
-    let client = try client(url)
+    try await withSandbox(ClientOptions(baseURL: url), test)
+}
+
+func withSandbox(_ options: ClientOptions, _ test: @Sendable (Sandbox) async throws -> Void) async throws {
+    let client = try Client(options: options)
     defer { client.close() }
     let sandbox = try await client.create(CreateOptions(userId: "swift-tests"))
     defer { sandbox.close() }
@@ -48,12 +75,69 @@ func thrown(_ call: () async throws -> Void) async -> (any Error)? {
     }
 }
 
-extension Sandbox {
-    /// Whether the process whose number is in `file` is gone a second later at the latest, as the sandbox's own clock
-    /// has it.
-    func endsWithinASecond(_ file: String) async throws -> Bool {
-        let wait = "for i in $(seq 50); do kill -0 $(cat \(file)) 2>/dev/null || exit 0; sleep 0.02; done; exit 1"
-        return try await run(wait).success
+/// Sees, inside of the sandbox, when the process ends whose number is in `/tmp/pid`. The sandbox and the test have one clock.
+struct DeathWatch: Sendable {
+    private let sandbox: Sandbox
+
+    init(_ sandbox: Sandbox) async throws {
+        self.sandbox = sandbox
+        _ = try await sandbox.spawn("""
+            until pid=$(cat /tmp/pid 2>/dev/null) && [ "$pid" ]; do sleep 0.01; done
+            touch /tmp/watched
+            while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+            date +%s.%N > /tmp/ended.new && mv /tmp/ended.new /tmp/ended
+            """)
+    }
+
+    /// Waits until the process runs, and is watched.
+    func begins() async throws {
+        try await eventually("it runs") { try await sandbox.exists("/tmp/watched") }
+    }
+
+    /// Fails unless the process ended no more than a second after `moment`.
+    func wasWithinASecond(of moment: Date) async throws {
+        try await eventually("it ends") { try await sandbox.exists("/tmp/ended") }
+        let text = try await sandbox.read("/tmp/ended").text?.trimmingCharacters(in: .whitespacesAndNewlines)
+        let ended = try XCTUnwrap(text.flatMap(Double.init))
+        XCTAssertLessThan(ended - moment.timeIntervalSince1970, 1)
+    }
+}
+
+/// Fails unless the process whose number is in `/tmp/pid` ends within a second of `end`.
+func dies(in sandbox: Sandbox, _ end: () -> Void) async throws {
+    let watch = try await DeathWatch(sandbox)
+    try await watch.begins()
+    let moment = Date()
+    end()
+    try await watch.wasWithinASecond(of: moment)
+}
+
+/// What the call throws, which it does in half a minute at most.
+func inTime(_ call: @escaping @Sendable () async throws -> Void) async throws -> (any Error)? {
+    try await withThrowingTaskGroup(of: (any Error)?.self) { group in
+        group.addTask { await thrown(call) }
+        group.addTask {
+            try await Task.sleep(for: .seconds(30))
+            throw POSIXError(.ETIMEDOUT)
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+    }
+}
+
+/// A file of zeros on this machine, which takes no place there.
+struct LocalFile: Sendable {
+    let url = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(UUID().uuidString)
+
+    init(bytes: UInt64) throws {
+        try Data().write(to: url)
+        let file = try FileHandle(forWritingTo: url)
+        try file.truncate(atOffset: bytes)
+        try file.close()
+    }
+
+    func remove() {
+        try? FileManager.default.removeItem(at: url)
     }
 }
 
@@ -82,13 +166,13 @@ func leaksNothing(_ sandbox: Sandbox, times: Int = 25, _ cycle: () async throws 
     }
     for _ in 0..<3 { try await cycle() }
     try await settled()
-    let files = entries("/proc/self/fd")
+    let files = entries(openFiles)
     let threads = entries("/proc/self/task")
     let processes = try await sandbox.processes()
     for _ in 0..<times { try await cycle() }
     try await settled()
     // The pool of the language's tasks comes and goes by a few.
-    try await eventually("files are closed: \(files) before") { entries("/proc/self/fd") <= files + 2 }
+    try await eventually("files are closed: \(files) before") { entries(openFiles) <= files + 2 }
     try await eventually("threads ended: \(threads) before") { entries("/proc/self/task") <= threads + 4 }
     try await eventually("processes ended: \(processes) before") { try await sandbox.processes() <= processes }
 }
@@ -118,7 +202,7 @@ final class Proxy: @unchecked Sendable {
 
     init() throws {
         let target = try XCTUnwrap(URL(string: ProcessInfo.processInfo.environment["VTRIX_BASE_URL"] ?? ""))
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = open()
         self.listener = listener
         var address = Self.loopback(port: 0)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -153,7 +237,7 @@ final class Proxy: @unchecked Sendable {
                     lock.withLock {
                         for socket in [near, far] {
                             sockets.remove(socket)
-                            Glibc.close(socket)
+                            end(socket)
                         }
                     }
                 }
@@ -170,7 +254,7 @@ final class Proxy: @unchecked Sendable {
     }
 
     private static func dial(port: UInt16) -> Int32 {
-        let far = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let far = open()
         var address = loopback(port: port)
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -184,7 +268,7 @@ final class Proxy: @unchecked Sendable {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = recv(from, &buffer, buffer.count, 0)
-            guard count > 0, send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
+            guard count > 0, send(to, buffer, count, noSignal) == count else { break }
         }
         shutdown(to, Int32(SHUT_RDWR))
     }

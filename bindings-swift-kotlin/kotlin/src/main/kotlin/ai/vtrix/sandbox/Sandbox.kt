@@ -106,7 +106,8 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     )
 
     /** The handle of a command started before, here or elsewhere. No IO. */
-    public fun command(cmdId: String): Command = Command(native.command(cmdId))
+    public fun command(cmdId: String, maxOutput: Long? = null): Command =
+        Command(translated { native.command(cmdId, maxOutput?.count("maxOutput")) })
 
     /** Sends a signal to a command's whole process group. Of a command that has ended it does nothing. */
     public suspend fun kill(cmdId: String, signal: Signal = Signal.TERM): Unit =
@@ -174,7 +175,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ) {
         val options = TransferOptions(mkdirRecursive, mode?.count("mode"), onProgress != null)
-        translated { native.uploadFile(local.toString(), remote, options) }.told(onProgress)
+        translated { native.uploadFile(local.place(), remote, options) }.told(onProgress)
     }
 
     /**
@@ -190,7 +191,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ): Path? {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
-        val saved = translated { native.downloadFile(remote, local.toString(), options) }.told(onProgress)
+        val saved = translated { native.downloadFile(remote, local.place(), options) }.told(onProgress)
         return saved.firstOrNull()?.local?.let { Paths.get(it) }
     }
 
@@ -206,7 +207,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ): Map<String, Path?> {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
-        val list = files.map { (remote, local) -> FileLocation(remote, local.toString()) }
+        val list = files.map { (remote, local) -> FileLocation(remote, local.place()) }
         val saved = translated { native.downloadFiles(list, options) }.told(onProgress)
         return saved.associate { file -> file.path to file.local?.let { Paths.get(it) } }
     }

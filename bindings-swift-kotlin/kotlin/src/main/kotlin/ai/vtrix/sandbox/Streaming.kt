@@ -1,6 +1,8 @@
 package ai.vtrix.sandbox
 
 import kotlinx.coroutines.flow.Flow
+import java.nio.file.FileSystems
+import java.nio.file.Path
 import kotlinx.coroutines.flow.flow
 import ai.vtrix.sandbox.ffi.Running
 import ai.vtrix.sandbox.ffi.SavedFile
@@ -33,7 +35,7 @@ internal suspend fun Running.watched(
     onStderr: (suspend (ByteArray) -> Unit)?,
 ): CommandFinished = try {
     while (true) {
-        val batch = nextBatch()
+        val batch = translated { nextBatch() }
         if (batch.isEmpty()) break
         for (entry in batch) {
             val function = if (entry.stream == OutputStream.STDOUT) onStdout else onStderr
@@ -50,7 +52,7 @@ internal suspend fun Running.watched(
 /** Tells a transfer's progress and waits for its end. */
 internal suspend fun Transfer.told(onProgress: (suspend (Progress) -> Unit)?): List<SavedFile> = try {
     while (onProgress != null) {
-        val news = nextProgress()
+        val news = translated { nextProgress() }
         if (news.isEmpty()) break
         for (progress in news) onProgress(progress)
     }
@@ -58,4 +60,13 @@ internal suspend fun Transfer.told(onProgress: (suspend (Progress) -> Unit)?): L
 } finally {
     cancel()
     destroy()
+}
+
+/**
+ * A file of this machine, as the library takes it: an absolute path. A path of another file system, such as one inside
+ * an archive, names no such file.
+ */
+internal fun Path.place(): String {
+    if (fileSystem != FileSystems.getDefault()) throw invalid("local: a path of another file system")
+    return toAbsolutePath().toString()
 }
