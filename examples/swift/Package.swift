@@ -1,11 +1,9 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// Against the package as it is used: `cargo xtask swift` lays it down under the cache, `cargo xtask swift --xcframework`
-// in target/xcframework/package. VTRIX_PACKAGE names another place.
-let home = Context.environment["HOME"] ?? ""
-let cache = Context.environment["XDG_CACHE_HOME"] ?? "\(home)/.cache"
-let path = Context.environment["VTRIX_PACKAGE"] ?? "\(cache)/vtrix-sandbox/swift/package"
+// Against the package as it is used: `cargo xtask swift --install` lays it down in target/swift/package, and
+// `cargo xtask swift --xcframework` in target/xcframework/package, which VTRIX_PACKAGE can name.
+let path = Context.environment["VTRIX_PACKAGE"] ?? "../../target/swift/package"
 
 let package = Package(
     name: "examples",

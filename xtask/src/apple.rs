@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::mobile::{LIBRARY, Profile, library, need_programs, told};
+use crate::mobile::{LIBRARY, Profile, library, mirror, need_programs, told};
 use crate::steps::{cargo, quiet, run};
 use crate::swift::{lay_down, module_map};
 use crate::target;
@@ -26,9 +26,12 @@ const SLICES: [Slice; 3] = [
 const DEPLOYMENT: [(&str, &str); 2] =
     [("IPHONEOS_DEPLOYMENT_TARGET", "16.0"), ("MACOSX_DEPLOYMENT_TARGET", "13.0")];
 
-/// Makes the package with the framework in it, zips the framework, and tells what a release's
-/// manifest says of the zip.
-pub(crate) fn framework() -> Result<(), String> {
+/// The framework's name in a package.
+const FRAMEWORK: &str = "VtrixSandboxFFI.xcframework";
+
+/// Makes the package with the framework in it, and zips the framework. With the `url` that the zip is
+/// going to have, it makes the package of a release, too, whose manifest names URL and checksum.
+pub(crate) fn framework(url: Option<&str>) -> Result<(), String> {
     require(std::env::consts::OS)?;
     let out = target().join("xcframework");
     let _ = fs::remove_dir_all(&out);
@@ -48,22 +51,49 @@ pub(crate) fn framework() -> Result<(), String> {
         run(join(targets, &joined))?;
         libraries.push(joined);
     }
-    let result = package.join("VtrixSandboxFFI.xcframework");
+    let result = package.join(FRAMEWORK);
     run(create(&libraries, &headers, &result))?;
+    println!("a package to be added as it is: {}", package.display());
 
-    let zip = out.join("VtrixSandboxFFI.xcframework.zip");
+    let Some(url) = url else { return Ok(()) };
+    let zip = out.join(format!("{FRAMEWORK}.zip"));
     let mut ditto = Command::new("ditto");
     ditto.args(["-c", "-k", "--keepParent"]).arg(&result).arg(&zip);
     run(ditto)?;
     let mut checksum = Command::new("swift");
     checksum.args(["package", "compute-checksum"]).arg(&zip).current_dir(&package);
-    println!("a package to be added as it is: {}", package.display());
-    println!("of a release: {}\nand in its manifest", zip.display());
-    println!(
-        ".binaryTarget(name: \"VtrixSandboxFFI\", url: \"…\", checksum: \"{}\")",
-        quiet(checksum)?.trim()
-    );
+    let checksum = quiet(checksum)?;
+    let release = out.join("release");
+    mirror(&package.join("Sources"), &release.join("Sources"))?;
+    let manifest = package.join("Package.swift");
+    let text = fs::read_to_string(&manifest).map_err(|error| told(&manifest, &error))?;
+    let text = released(&text, url, checksum.trim())?;
+    let manifest = release.join("Package.swift");
+    fs::write(&manifest, text).map_err(|error| told(&manifest, &error))?;
+    println!("a release's package, to be tagged: {}", release.display());
+    println!("what has to be at {url}: {}", zip.display());
     Ok(())
+}
+
+/// Puts a framework with this machine's library alone into a package, for its tests.
+pub(crate) fn for_this_machine(package: &Path, library: &Path) -> Result<(), String> {
+    require(std::env::consts::OS)?;
+    let framework = package.join(FRAMEWORK);
+    let _ = fs::remove_dir_all(&framework);
+    let headers = headers(package, &package.with_file_name("framework"))?;
+    run(create(&[library.to_owned()], &headers, &framework))
+}
+
+/// The manifest of a release: the framework is where the release's zip is.
+fn released(manifest: &str, url: &str, checksum: &str) -> Result<String, String> {
+    let here = format!("path: \"{FRAMEWORK}\"");
+    if !manifest.contains(&here) {
+        return Err(format!("the manifest has no {here}"));
+    }
+    if !url.starts_with("https://") || url.contains(['"', '\\']) {
+        return Err("the URL of a release begins with https://, and is a plain one".into());
+    }
+    Ok(manifest.replace(&here, &format!("url: \"{url}\", checksum: \"{checksum}\"")))
 }
 
 fn require(system: &str) -> Result<(), String> {
@@ -144,6 +174,22 @@ mod tests {
             assert!(manifest.contains(&format!(".{platform}(.v{major})")), "{platform}");
         }
         assert_eq!(native.get_envs().count(), DEPLOYMENT.len());
+    }
+
+    #[test]
+    fn a_release_names_the_zip_and_its_checksum() {
+        let manifest = root().join("bindings-swift-kotlin/swift/Package.swift");
+        let manifest = fs::read_to_string(manifest).unwrap();
+        let url = "https://example.com/VtrixSandboxFFI.xcframework.zip";
+        let text = released(&manifest, url, "abc").unwrap();
+        let target =
+            format!(".binaryTarget(name: \"VtrixSandboxFFI\", url: \"{url}\", checksum: \"abc\")");
+        assert!(text.contains(&target), "{text}");
+        assert!(!text.contains("path: \"VtrixSandboxFFI"), "{text}");
+        for bad in ["http://example.com/x.zip", "https://example.com/\""] {
+            assert!(released(&manifest, bad, "abc").unwrap_err().contains("https://"));
+        }
+        assert!(released("", url, "abc").unwrap_err().contains("no path"));
     }
 
     #[test]

@@ -89,6 +89,12 @@ enum Command {
         /// Make the XCFramework for Apple's platforms instead (on macOS).
         #[arg(long)]
         xcframework: bool,
+        /// Make the package of a release as well, whose framework will be a zip at this URL.
+        #[arg(long, requires = "xcframework")]
+        url: Option<String>,
+        /// Lay the package down in target/swift instead, with an optimised library, to be used.
+        #[arg(long)]
+        install: bool,
         /// Measure instead, beside Rust.
         #[arg(long)]
         bench: bool,
@@ -193,7 +199,9 @@ fn main() -> ExitCode {
         }
         Command::Errors { check } => steps::run(documents::errors(check)),
         Command::Python { bench, arguments } => python::test(bench, &arguments),
-        Command::Swift { xcframework, bench } => swift::test(xcframework, bench),
+        Command::Swift { xcframework: true, url, .. } => apple::framework(url.as_deref()),
+        Command::Swift { install: true, .. } => swift::install(),
+        Command::Swift { bench, .. } => swift::test(bench),
         Command::Kotlin { android, bench } => kotlin::test(android, bench),
         Command::Size => size::measure(),
         Command::Header { check } => header::run(check),

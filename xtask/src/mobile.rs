@@ -67,7 +67,8 @@ impl Profile {
         }
     }
 
-    fn directory(self) -> &'static str {
+    /// Where cargo puts what it builds so.
+    pub(crate) fn directory(self) -> &'static str {
         match self {
             Self::Dev => "debug",
             Self::Release => "release",

@@ -8,14 +8,24 @@ final class LogTests: XCTestCase {
         try Library.setLog(.error, listener: nil)
     }
 
-    func testItIsToldToAListenerAndHoldsNoToken() async throws {
-        let lines = Seen<String>()
-        try Library.setLog(.trace) { _, target, text in lines.add("\(target) \(text)") }
+    /// Gives a test a sandbox, and what makes the library log a line about it: a connection that is lost.
+    private func withLoss(_ test: @Sendable (Sandbox, _ lose: @escaping @Sendable () async -> Void) async throws -> Void) async throws {
         let proxy = try Proxy()
         defer { proxy.close() }
         try await withSandbox(proxy.url) { sandbox in
-            _ = await thrown { _ = try await sandbox.run("echo x; exec sleep 3600", onStdout: { _ in proxy.cut() }) }
+            try await test(sandbox) {
+                let error = await thrown {
+                    _ = try await sandbox.run("echo x; exec sleep 3600", onStdout: { _ in proxy.cut() })
+                }
+                XCTAssertEqual((error as? SandboxError)?.kind, .connectionLost)
+            }
         }
+    }
+
+    func testItIsToldToAListenerAndHoldsNoToken() async throws {
+        let lines = Seen<String>()
+        try Library.setLog(.trace) { _, target, text in lines.add("\(target) \(text)") }
+        try await withLoss { _, lose in await lose() }
         try await eventually("the loss is told") { lines.all.contains { $0.contains("connection lost") } }
         try Library.setLog(.error, listener: nil)
         let token = try XCTUnwrap(ProcessInfo.processInfo.environment["VTRIX_TOKEN"])
@@ -23,16 +33,14 @@ final class LogTests: XCTestCase {
     }
 
     func testAListenerThatWasUnsetIsNotToldAgain() async throws {
-        try await withSandbox { sandbox in
-            for _ in 0..<20 {
+        try await withLoss { _, lose in
+            for _ in 0..<10 {
                 let lines = Seen<String>()
                 try Library.setLog(.trace) { _, _, text in lines.add(text) }
-                let running = Task { try await sandbox.run("echo x") }
-                try await eventually("something is told") { !lines.all.isEmpty }
+                await lose()
                 try Library.setLog(.trace, listener: nil)
                 let told = lines.all.count
-                _ = try await running.value
-                _ = try await sandbox.run("echo y")
+                await lose()
                 XCTAssertEqual(lines.all.count, told)
             }
         }
@@ -41,31 +49,32 @@ final class LogTests: XCTestCase {
     func testAListenerThatWaitsSlowsNothing() async throws {
         let lines = Seen<String>()
         let gate = DispatchSemaphore(value: 0)
-        try await withSandbox { sandbox in
+        defer { gate.signal() }
+        try await withLoss { sandbox, lose in
             try Library.setLog(.trace) { _, _, text in
-                if lines.all.isEmpty {
-                    lines.add(text)
-                    gate.wait()
-                }
+                lines.add(text)
+                if lines.all.count == 1 { gate.wait() }
             }
-            try await eventually("it is told") { try await sandbox.run("true").success && !lines.all.isEmpty }
+            await lose()
+            try await eventually("it is told") { !lines.all.isEmpty }
             // It waits, and calls go on.
+            await lose()
             let output = try await sandbox.run("echo on").output
             XCTAssertEqual(output, "on\n")
-            gate.signal()
+            XCTAssertEqual(lines.all.count, 1)
         }
     }
 
     func testAListenerMayCallTheLibraryAndUnsetItself() async throws {
         let lines = Seen<String>()
-        try await withSandbox { sandbox in
+        try await withLoss { sandbox, lose in
             try Library.setLog(.trace) { _, _, text in
-                lines.add(text)
-                _ = Library.quote(sandbox.status)
+                lines.add(text + sandbox.status)
                 try? Library.setLog(.trace, listener: nil)
             }
-            try await eventually("it is told") { try await sandbox.run("true").success && !lines.all.isEmpty }
-            _ = try await sandbox.run("true")
+            await lose()
+            try await eventually("it is told") { !lines.all.isEmpty }
+            await lose()
             XCTAssertEqual(lines.all.count, 1)
         }
     }
