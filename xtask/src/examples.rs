@@ -68,6 +68,7 @@ pub(crate) fn served(command: &mut Command) -> Result<String, String> {
     let gateway = Served::start()?;
     command.env("VTRIX_BASE_URL", &gateway.url).env("VTRIX_TOKEN", &gateway.token);
     command.env("VTRIX_PROJECT_ID", &gateway.project);
+    command.env("VTRIX_TLS_URL", &gateway.tls_url).env("VTRIX_TLS_ROOT", &gateway.tls_root);
     let output = command.output().map_err(|error| error.to_string())?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
@@ -108,13 +109,16 @@ pub(crate) struct Served {
     pub(crate) url: String,
     pub(crate) token: String,
     pub(crate) project: String,
+    /// Where it is reached by TLS, and the root to trust, as PEM.
+    tls_url: String,
+    tls_root: String,
 }
 
 impl Served {
     pub(crate) fn start() -> Result<Self, String> {
         quiet(cargo(["build", "--quiet", "-p", "vtrix-harness", "--bin", "vtrix-harness"]))?;
         let mut child = Command::new(target().join("debug/vtrix-harness"))
-            .arg("serve")
+            .args(["serve", "--tls"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -126,14 +130,18 @@ impl Served {
             let after = line.split(&format!("\"{name}\":\"")).nth(1)?;
             after.split('"').next().map(str::to_owned)
         };
-        let (Some(url), Some(token), Some(project)) =
-            (field("url"), field("token"), field("project_id"))
-        else {
+        let (Some(url), Some(token), Some(project), Some(tls_url), Some(tls_root)) = (
+            field("url"),
+            field("token"),
+            field("project_id"),
+            field("tls_url"),
+            field("tls_root").map(|pem| pem.replace("\\n", "\n")),
+        ) else {
             let _ = child.kill();
             let _ = child.wait();
             return Err(format!("vtrix-harness said {line:?}"));
         };
-        Ok(Self { child, url, token, project })
+        Ok(Self { child, url, token, project, tls_url, tls_root })
     }
 
     pub(crate) fn end(mut self) -> Result<(), String> {

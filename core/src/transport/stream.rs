@@ -1,7 +1,7 @@
 //! Bytes both ways to the gateway: TCP, with TLS over it, and TLS over that where the proxy on the
 //! way wants its own.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -51,20 +51,10 @@ impl AsyncWrite for Stream {
         each!(self, stream => stream.poll_write(cx, buf))
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
+    // Several buffers at once would go out by `writev`, which can't be told to raise no SIGPIPE: a
+    // program that leaves that signal as it is (C's do, Rust's don't) would end with the gateway's
+    // connection. So `is_write_vectored` stays false, and TLS, which does not ask, is given one
+    // buffer at a time by `poll_write_vectored` as it is provided: that goes out by `send`.
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_flush(cx))

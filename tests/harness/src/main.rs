@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use vtrix_gateway::Backend;
-use vtrix_harness::{Harness, PROJECT};
+use vtrix_harness::{Authority, Harness, PROJECT, TlsFront};
 use vtrix_sandbox::{Client, CreateOptions};
 
 #[derive(Parser)]
@@ -44,6 +44,9 @@ enum Command {
         /// Without isolation: for machines that allow none.
         #[arg(long)]
         process_backend: bool,
+        /// Serve TLS too, and print {"tls_url","tls_root"} beside the rest: the root is PEM.
+        #[arg(long)]
+        tls: bool,
     },
     /// Create a sandbox at the gateway of the environment, run a command in it, and delete it.
     Probe,
@@ -73,6 +76,7 @@ async fn main() -> ExitCode {
         default_ttl,
         max_sandboxes,
         process_backend,
+        tls,
     } = Arguments::parse().command
     else {
         return match probe().await {
@@ -94,7 +98,7 @@ async fn main() -> ExitCode {
         .start()
         .await;
     let silent = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let line = serde_json::json!({
+    let mut line = serde_json::json!({
         "url": harness.url(),
         "token": harness.token(),
         "project_id": PROJECT,
@@ -102,10 +106,20 @@ async fn main() -> ExitCode {
         "plain_wire": plain_wire,
         "silent": silent.local_addr().expect("an address").to_string(),
     });
+    let authority = Authority::new();
+    let mut front = None;
+    if tls {
+        let identity = authority.identity("127.0.0.1");
+        let shown = TlsFront::start(harness.addr(), &identity, None).await;
+        line["tls_url"] = shown.url("127.0.0.1").into();
+        line["tls_root"] = authority.pem().into();
+        front = Some(shown);
+    }
     let mut out = std::io::stdout();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_ok() {
         told_to_stop().await;
     }
+    drop(front);
     let left = harness.end().await;
     for line in &left {
         eprintln!("left behind: {line}");
