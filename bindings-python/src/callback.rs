@@ -16,6 +16,7 @@ use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::io::AsyncWrite;
+use tokio::sync::oneshot;
 use vtrix_sandbox::Progress;
 
 use crate::aio::{Event, Queue};

@@ -250,6 +250,19 @@ async def test_closing_a_stream_right_after_its_wait_was_cancelled_kills_the_com
         assert (await sandbox.run_command(GONE, **options)).success
 
 
+async def test_a_stream_whose_entering_was_cancelled_is_closed(
+    patient_gateway: LocalGateway, patient: Sandbox
+) -> None:
+    async with patient_gateway.async_client() as client, await client.attach(patient.id) as sandbox:
+        stream = sandbox.run_command_stream("exec sleep 600")
+        entering = asyncio.ensure_future(stream.__aenter__())
+        await asyncio.sleep(0)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        assert await anext(stream, None) is None
+
+
 @pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
 async def test_cancelling_an_upload_leaves_nothing(
     patient_gateway: LocalGateway, patient: Sandbox, where: list[str], large: Path, closed: bool

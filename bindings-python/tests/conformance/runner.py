@@ -115,7 +115,12 @@ class Stage:
 
 async def run(stage: Stage, scenario: Scenario, local: Path) -> None:
     unique = f"{scenario.name}-{secrets.token_hex(4)}"
-    saved: dict[str, Any] = {"unique": unique, "wire": stage.wire, "silent": stage.silent, "local": str(local)}
+    saved: dict[str, Any] = {
+        "unique": unique,
+        "wire": stage.wire,
+        "silent": stage.silent,
+        "local": str(local),
+    }
     handles: dict[str, Any] = {"client": stage.client}
     sandbox = await stage.sandbox(scenario, unique)
     directory = f"/workspace/{unique}"
