@@ -25,9 +25,10 @@ class CancellationTest {
     fun `cancelling a wait kills the command`() = runBlocking(Dispatchers.Default) {
         withSandbox { sandbox ->
             val job = launch { sandbox.run(LONG) }
-            eventually("it runs") { sandbox.exists("/tmp/pid") }
+            val watch = Deathwatch.ofProcess(sandbox)
+            watch.now()
             job.cancelAndJoin()
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            watch.assertWithinASecond()
         }
     }
 
@@ -37,8 +38,10 @@ class CancellationTest {
             val begun = CompletableDeferred<Unit>()
             val job = launch { sandbox.run(LONG, onStdout = { begun.complete(Unit) }) }
             begun.await()
+            val watch = Deathwatch.ofProcess(sandbox)
+            watch.now()
             job.cancelAndJoin()
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            watch.assertWithinASecond()
         }
     }
 
@@ -46,25 +49,40 @@ class CancellationTest {
     fun `a listener that throws ends the call with its own exception`() = runBlocking(Dispatchers.Default) {
         withSandbox { sandbox ->
             val mine = IllegalStateException("mine")
-            val thrown = assertThrows<IllegalStateException> { sandbox.run(LONG, onStdout = { throw mine }) }
+            lateinit var watch: Deathwatch
+            val thrown = assertThrows<IllegalStateException> {
+                sandbox.run(LONG, onStdout = {
+                    watch = Deathwatch.ofProcess(sandbox)
+                    watch.now()
+                    throw mine
+                })
+            }
             // Coroutines copy an exception to keep its trace, and keep the original as its cause.
             assertTrue(thrown === mine || thrown.cause === mine)
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            watch.assertWithinASecond()
         }
     }
 
     @Test
     fun `ending the collection of a flow kills the command`() = runBlocking(Dispatchers.Default) {
         withSandbox { sandbox ->
-            val first = sandbox.stream(LONG).first { it is ExecEvent.Output } as ExecEvent.Output
-            assertEquals("begun\n", first.text)
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            lateinit var watch: Deathwatch
+            val first = sandbox.stream(LONG).first { event ->
+                if (event is ExecEvent.Output) {
+                    watch = Deathwatch.ofProcess(sandbox)
+                    watch.now()
+                }
+                event is ExecEvent.Output
+            }
+            assertEquals("begun\n", (first as ExecEvent.Output).text)
+            watch.assertWithinASecond()
 
             sandbox.run("rm /tmp/pid")
             val job = launch { sandbox.stream(LONG).collect {} }
-            eventually("it runs") { sandbox.exists("/tmp/pid") }
+            watch = Deathwatch.ofProcess(sandbox)
+            watch.now()
             job.cancelAndJoin()
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            watch.assertWithinASecond()
         }
     }
 
@@ -73,7 +91,7 @@ class CancellationTest {
         withSandbox { sandbox ->
             sandbox.run("true")
             assertNull(withTimeoutOrNull(500.milliseconds) { sandbox.run(LONG) })
-            assertTrue(sandbox.endsWithinASecond("/tmp/pid"))
+            eventually("nothing of it runs") { sandbox.run("! pgrep -x sleep").success }
         }
     }
 
@@ -94,28 +112,77 @@ class CancellationTest {
     }
 
     @Test
-    fun `a cancelled upload leaves nothing behind`() = runBlocking(Dispatchers.Default) {
-        val local = Files.createTempFile("upload", ".bin")
-        try {
-            Files.write(local, ByteArray(64 * 1024 * 1024))
+    fun `an upload whose coroutine is cancelled leaves nothing behind`() = runBlocking(Dispatchers.Default) {
+        withLargeFile { local ->
             withSandbox { sandbox ->
-                sandbox.mkdir("/tmp/target")
-                val processes = sandbox.processes()
-                val mine = CancellationException("enough")
-                val job = launch {
-                    sandbox.uploadFile(local, "/tmp/target/file", onProgress = { throw mine })
+                // Suspended in its progress.
+                sandbox.leavesNothing { cancelled ->
+                    val begun = CompletableDeferred<Unit>()
+                    val job = launch {
+                        sandbox.uploadFile(local, "/tmp/target/file", onProgress = { begun.complete(Unit) })
+                    }
+                    begun.await()
+                    cancelled()
+                    job.cancelAndJoin()
                 }
-                job.join()
-                assertTrue(job.isCancelled)
-                assertTrue(sandbox.isDownToWithinASecond(processes))
-                eventually("the directory is empty") {
-                    sandbox.run("ls -A /tmp/target").output.isEmpty()
+                // Suspended in its end, with nobody to tell of progress.
+                sandbox.leavesNothing { cancelled ->
+                    val job = launch { sandbox.uploadFile(local, "/tmp/target/file") }
+                    eventually("something arrives") { sandbox.run("ls -A /tmp/target").output.isNotEmpty() }
+                    cancelled()
+                    job.cancelAndJoin()
                 }
-                eventually("no call goes on") { VtrixSandbox.liveObjects().tasks == 0L }
+                // By the function that is told.
+                sandbox.leavesNothing { cancelled ->
+                    val enough = CancellationException("enough")
+                    val job = launch {
+                        val progress: suspend (Progress) -> Unit = {
+                            cancelled()
+                            throw enough
+                        }
+                        sandbox.uploadFile(local, "/tmp/target/file", onProgress = progress)
+                    }
+                    job.join()
+                    assertTrue(job.isCancelled)
+                }
             }
-        } finally {
-            Files.delete(local)
         }
+    }
+
+    @Test
+    fun `a download whose coroutine is cancelled leaves nothing behind`() = runBlocking(Dispatchers.Default) {
+        val directory = Files.createTempDirectory("download")
+        withSandbox { sandbox ->
+            sandbox.run("truncate -s 16G /tmp/large")
+            for (told in listOf(true, false)) {
+                sandbox.leavesNothing { cancelled ->
+                    val begun = CompletableDeferred<Unit>()
+                    val job = launch {
+                        val progress: suspend (Progress) -> Unit = { begun.complete(Unit) }
+                        sandbox.downloadFile("/tmp/large", directory.resolve("file"), onProgress = progress.takeIf { told })
+                    }
+                    if (told) begun.await() else eventually("something arrives") { directory.toFile().list()!!.isNotEmpty() }
+                    cancelled()
+                    job.cancelAndJoin()
+                }
+                eventually("the directory is empty") { directory.toFile().list()!!.isEmpty() }
+            }
+        }
+        Files.delete(directory)
+    }
+
+    /** Does something that tells when it is cancelled; then nothing of it runs a second later, and nothing is left. */
+    private suspend fun Sandbox.leavesNothing(transfer: suspend (cancelled: suspend () -> Unit) -> Unit) {
+        mkdir("/tmp/target")
+        val processes = processes()
+        lateinit var watch: Deathwatch
+        transfer {
+            watch = Deathwatch.downTo(this, processes)
+            watch.now()
+        }
+        watch.assertWithinASecond()
+        eventually("the directory is empty") { run("ls -A /tmp/target").output.isEmpty() }
+        eventually("no call goes on") { Diagnostics.liveObjects().let { it.tasks == 0L && it.streams == 0L } }
     }
 
     @Test

@@ -36,7 +36,7 @@ class ConnectionTest {
                 collecting.join()
                 client().use { it.delete(sandbox.id) }
             }
-            eventually("the stream is gone") { VtrixSandbox.liveObjects().streams == 0L }
+            eventually("the stream is gone") { Diagnostics.liveObjects().streams == 0L }
         }
     }
 
@@ -52,14 +52,14 @@ class ConnectionTest {
                 assertTrue(next() is ConnectionEvent.Lost)
                 watch.close()
                 watch.close()
-                eventually("nobody listens") { VtrixSandbox.liveObjects().streams == 0L }
+                eventually("nobody listens") { Diagnostics.liveObjects().streams == 0L }
                 assertTrue(sandbox.run("true").success)
                 assertTrue(seen.isEmpty())
                 sandbox.watchConnection { seen += it }
                 assertTrue(next() is ConnectionEvent.Connected)
                 sandbox.close()
                 assertEquals(ConnectionEvent.Closed, next())
-                eventually("nobody listens") { VtrixSandbox.liveObjects().streams == 0L }
+                eventually("nobody listens") { Diagnostics.liveObjects().streams == 0L }
                 client().use { it.delete(sandbox.id) }
             }
         }
@@ -73,7 +73,7 @@ class ConnectionTest {
                 calls.incrementAndGet()
                 error("mine")
             }
-            eventually("nobody listens") { calls.get() == 1 && VtrixSandbox.liveObjects().streams == 0L }
+            eventually("nobody listens") { calls.get() == 1 && Diagnostics.liveObjects().streams == 0L }
             assertEquals("on\n", sandbox.run("echo on").output)
             sandbox.close()
             assertEquals(1, calls.get())

@@ -24,7 +24,7 @@ class ErrorsTest {
     @Test
     fun `every row of the table is an exception of its own`() {
         for ((kind, name, retryable) in rows()) {
-            val error = assertThrows<SandboxException> { VtrixSandbox.failAs(kind) }
+            val error = assertThrows<SandboxException> { Diagnostics.failAs(kind) }
             assertEquals(kind, error.kind.wireName)
             assertEquals("ai.vtrix.sandbox.$name", error.javaClass.canonicalName)
             assertEquals(retryable, error.retryable)
@@ -37,7 +37,7 @@ class ErrorsTest {
     fun `the table, the library and the enum are the same set`() {
         val names = ErrorKind.entries.map { it.wireName }
         assertEquals(rows().map { it.first }, names)
-        assertEquals(VtrixSandbox.errorMeanings.map { it.kind }, names)
+        assertEquals(Diagnostics.errorMeanings.map { it.kind }, names)
     }
 
     @Test

@@ -1,7 +1,6 @@
 package ai.vtrix.sandbox
 
-import java.nio.file.Files
-import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -9,6 +8,7 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -26,11 +26,13 @@ class LoadTest {
     @Test
     fun `a cut in the middle of a stream is told at once, and leaks nothing`() = runBlocking(Dispatchers.Default) {
         Proxy().use { proxy ->
-            withSandbox(client(proxy.url)) { sandbox ->
+            withSandbox(deafClient(proxy.url)) { sandbox ->
                 leaksNothing(sandbox) {
                     val error = runCatching {
-                        sandbox.stream("echo begun; exec sleep 3600").collect { event ->
-                            if (event is ExecEvent.Output) proxy.cut()
+                        withTimeout(PATIENCE) {
+                            sandbox.stream("echo begun; exec sleep 3600").collect { event ->
+                                if (event is ExecEvent.Output) proxy.cut()
+                            }
                         }
                     }.exceptionOrNull()
                     assertTrue(error is SandboxException.ConnectionLost, "$error")
@@ -45,26 +47,21 @@ class LoadTest {
 
     @Test
     fun `cancelling leaks nothing`() = runBlocking(Dispatchers.Default) {
-        val local = Files.createTempFile("upload", ".bin")
-        try {
-            Files.write(local, ByteArray(4 * 1024 * 1024))
+        withLargeFile { local ->
             withSandbox { sandbox ->
                 leaksNothing(sandbox) {
                     sandbox.stream("seq 1000; exec sleep 3600").first { it is ExecEvent.Output }
                     sandbox.readStream("/etc/passwd").first()
                     val wait = launch { sandbox.run("sleep 3600") }
-                    val upload = launch {
-                        sandbox.uploadFile(local, "/tmp/file", onProgress = { throw CancellationException("enough") })
-                    }
+                    val begun = CompletableDeferred<Unit>()
+                    val told = launch { sandbox.uploadFile(local, "/tmp/file", onProgress = { begun.complete(Unit) }) }
+                    val untold = launch { sandbox.uploadFile(local, "/tmp/other") }
                     val events = launch { sandbox.connectionEvents.collect {} }
                     assertTrue(sandbox.run("true").success)
-                    upload.join()
-                    wait.cancelAndJoin()
-                    events.cancelAndJoin()
+                    begun.await()
+                    for (job in listOf(told, untold, wait, events)) job.cancelAndJoin()
                 }
             }
-        } finally {
-            Files.delete(local)
         }
     }
 

@@ -1,21 +1,42 @@
 package ai.vtrix.sandbox
 
 import java.io.File
+import java.io.RandomAccessFile
 import java.net.InetAddress
 import java.net.ServerSocket
 import java.net.Socket
 import java.net.URI
+import java.nio.file.Files
+import java.nio.file.Path
 import java.util.Collections
 import kotlin.concurrent.thread
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.Assertions.assertTrue
 
 /** Nothing takes so long unless it is broken. */
 internal val PATIENCE = 30.seconds
 
 /** A client of the gateway that the environment names. */
 internal fun client(baseUrl: String? = null): Client = Client(ClientOptions(baseUrl = baseUrl))
+
+/** A client that no heartbeat helps: what it notices within any test's patience, it noticed otherwise. */
+internal fun deafClient(baseUrl: String): Client = Client(
+    ClientOptions(baseUrl = baseUrl, heartbeatInterval = PATIENCE * 10, heartbeatTimeout = PATIENCE * 20),
+)
+
+/** A file of this machine that is so large that nothing is through with it before it is cancelled. It takes no space. */
+internal suspend fun withLargeFile(test: suspend (Path) -> Unit) {
+    val file = Files.createTempFile("upload", ".bin")
+    try {
+        RandomAccessFile(file.toFile(), "rw").use { it.setLength(16L shl 30) }
+        test(file)
+    } finally {
+        Files.delete(file)
+    }
+}
 
 /** A sandbox for one test. */
 internal suspend fun <T> withSandbox(client: Client = client(), test: suspend (Sandbox) -> T): T = client.use {
@@ -37,28 +58,62 @@ internal suspend fun eventually(what: String, holds: suspend () -> Boolean) {
     }
 }
 
-/**
- * Whether the process whose number is in [file] is gone a second later at the latest, as the sandbox's own clock has
- * it.
- */
-internal suspend fun Sandbox.endsWithinASecond(file: String): Boolean =
-    run("for i in $(seq 50); do kill -0 $(cat $file) 2>/dev/null || exit 0; sleep 0.02; done; exit 1").success
-
-/** Processes inside the sandbox, those that count them included. */
+/** Processes inside the sandbox, the shell that counts them included. */
 internal suspend fun Sandbox.processes(): Int = run("set -- /proc/[0-9]*; echo $#").output.trim().toInt()
 
-/** Whether there are no more processes inside than [count] a second later at the latest, by the sandbox's own clock. */
-internal suspend fun Sandbox.isDownToWithinASecond(count: Int): Boolean =
-    run("for i in $(seq 50); do set -- /proc/[0-9]*; [ $# -gt $count ] || exit 0; sleep 0.02; done; exit 1").success
+/**
+ * Seconds of the machine's own clock, which its sandboxes have, too: a moment here and one written down in there can be
+ * compared.
+ */
+internal fun uptime(): Double = File("/proc/uptime").readText().substringBefore(' ').toDouble()
+
+/**
+ * Looks on from inside of the sandbox, and writes down when something is over. It is begun before what is to be ended,
+ * so that neither its own start nor any call counts.
+ */
+internal class Deathwatch private constructor(private val watch: Command) {
+    private var moment: Double? = null
+
+    /** Now it is to end. */
+    fun now() {
+        moment = uptime()
+    }
+
+    /** Fails unless it was over within a second of [now]. */
+    suspend fun assertWithinASecond() {
+        val output = watch.stdout()
+        val took = output.text.trim().toDouble() - checkNotNull(moment)
+        assertTrue(took < 1.0, "it took $took s")
+    }
+
+    companion object {
+        private suspend fun Sandbox.until(over: String): Deathwatch {
+            val loop = "echo watching >&2; until $over; do sleep 0.02; done; read up idle < /proc/uptime; echo \$up"
+            val watch = spawn(loop)
+            watch.logs().first { it.stream == StandardStream.STDERR }
+            return Deathwatch(watch)
+        }
+
+        /** Of the process whose number is in a file. */
+        suspend fun ofProcess(sandbox: Sandbox, file: String = "/tmp/pid"): Deathwatch {
+            eventually("it runs") { sandbox.run("[ -s $file ]").success }
+            return sandbox.until("! kill -0 $(cat $file) 2>/dev/null")
+        }
+
+        /** Of all processes of the sandbox but [count], as [processes] counts them. */
+        suspend fun downTo(sandbox: Sandbox, count: Int): Deathwatch =
+            sandbox.until("set -- /proc/[0-9]*; [ $# -le $count ]")
+    }
+}
 
 /**
  * Does something again and again, and then counts: objects of the library, open files and threads of this process,
  * processes of the sandbox.
  */
 internal suspend fun leaksNothing(sandbox: Sandbox, times: Int = 25, cycle: suspend () -> Unit) {
-    suspend fun settled() = eventually("objects are gone: ${VtrixSandbox.liveObjects()}") {
+    suspend fun settled() = eventually("objects are gone: ${Diagnostics.liveObjects()}") {
         System.gc()
-        VtrixSandbox.liveObjects().let { it.clients + it.sandboxes == 2L && it.commands + it.streams + it.tasks == 0L }
+        Diagnostics.liveObjects().let { it.clients + it.sandboxes == 2L && it.commands + it.streams + it.tasks == 0L }
     }
     repeat(3) { cycle() }
     settled()
@@ -78,9 +133,10 @@ internal fun openFiles(): Int = File("/proc/self/fd").list()?.size ?: 0
 internal fun threads(): Int = File("/proc/self/task").list()?.size ?: 0
 
 /** Stands between a client and the gateway, and cuts on demand. */
-internal class Proxy : AutoCloseable {
+internal class Proxy(
+    private val listener: ServerSocket = ServerSocket(0, 50, InetAddress.getLoopbackAddress()),
+) : AutoCloseable {
     private val target = URI(System.getenv("VTRIX_BASE_URL"))
-    private val listener = ServerSocket(0, 50, InetAddress.getLoopbackAddress())
     private val sockets: MutableSet<Socket> = Collections.synchronizedSet(mutableSetOf())
     val url: String = "http://127.0.0.1:${listener.localPort}"
 
