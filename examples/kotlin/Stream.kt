@@ -3,7 +3,7 @@ package examples.stream
 import ai.vtrix.sandbox.Client
 import ai.vtrix.sandbox.CreateOptions
 import ai.vtrix.sandbox.ExecEvent
-import ai.vtrix.sandbox.OutputStream
+import ai.vtrix.sandbox.StandardStream
 import ai.vtrix.sandbox.Streams
 import kotlinx.coroutines.runBlocking
 
@@ -17,7 +17,7 @@ fun main(): Unit = runBlocking {
             sandbox.stream(BUILD).collect { event ->
                 when (event) {
                     is ExecEvent.Start -> println("started as process ${event.pid}")
-                    is ExecEvent.Output -> print(if (event.stream == OutputStream.STDERR) "! ${event.text}" else "  ${event.text}")
+                    is ExecEvent.Output -> print(if (event.stream == StandardStream.STDERR) "! ${event.text}" else "  ${event.text}")
                     is ExecEvent.Done -> println(event.outcome)
                     else -> {}
                 }
@@ -33,7 +33,7 @@ fun main(): Unit = runBlocking {
             sandbox.execLogs(job.cmdId).collect { if (it is ExecEvent.Output) print(it.text) }
 
             // The same through the command's handle, and again once it is over.
-            job.logs().collect { print("${if (it.stream == OutputStream.STDERR) '!' else ' '} ${it.text}") }
+            job.logs().collect { print("${if (it.stream == StandardStream.STDERR) '!' else ' '} ${it.text}") }
             println("standard output alone: ${job.stdout().text}")
             println("both: ${job.collectOutput(Streams.BOTH).bytes.size} bytes")
 

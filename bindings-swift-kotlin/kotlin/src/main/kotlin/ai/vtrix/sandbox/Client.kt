@@ -50,32 +50,35 @@ public class Client(options: ClientOptions = ClientOptions()) : AutoCloseable {
         status: String? = null,
         limit: Long? = null,
         offset: Long? = null,
-    ): ListResult = translated {
-        native.list(ListOptions(userId, status, limit?.count("limit"), offset?.count("offset")), null)
+    ): ListResult {
+        val options = ListOptions(userId, status, limit?.count("limit"), offset?.count("offset"))
+        return ListResult(translated { native.list(options, null) })
     }
 
     /** Reads what the gateway knows of a sandbox, without connecting to it. */
-    public suspend fun get(id: String): SandboxInfo = translated { native.get(id, null) }
+    public suspend fun get(id: String): SandboxInfo = SandboxInfo(translated { native.get(id, null) })
 
     /** Deletes a sandbox with everything in it, for good. */
     public suspend fun delete(id: String): Unit = translated { native.delete(id, null) }
 
     /** Reads the pool's figures. For operators. */
-    public suspend fun poolStatus(): PoolStatus = translated { native.poolStatus(null) }
+    public suspend fun poolStatus(): PoolStatus = PoolStatus(translated { native.poolStatus(null) })
 
     /** Starts replacing the pool's sandboxes by ones of [image], or of the image that is configured. For operators. */
     public suspend fun rollingStart(image: String? = null): RollingStatus =
-        translated { native.rollingStart(image, null) }
+        RollingStatus(translated { native.rollingStart(image, null) })
 
     /** Reads how far the rolling update is. For operators. */
-    public suspend fun rollingStatus(): RollingStatus = translated { native.rollingStatus(null) }
+    public suspend fun rollingStatus(): RollingStatus =
+        RollingStatus(translated { native.rollingStatus(null) })
 
     /** Stops the rolling update where it is. For operators. */
-    public suspend fun rollingCancel(): RollingStatus = translated { native.rollingCancel(null) }
+    public suspend fun rollingCancel(): RollingStatus =
+        RollingStatus(translated { native.rollingCancel(null) })
 
     /**
      * Closes the client and every sandbox handle made from it. Calls in progress and all later ones fail with
      * [SandboxException.Closed]; commands that are being waited for are killed. The sandboxes themselves go on.
      */
-    override fun close(): Unit = native.shut()
+    override fun close(): Unit = translated { native.shut() }
 }

@@ -9,19 +9,19 @@ import ai.vtrix.sandbox.ffi.Command as NativeCommand
  */
 public class Command internal constructor(private val native: NativeCommand) {
     /** The command's name. */
-    public val cmdId: String get() = native.cmdId()
+    public val cmdId: String get() = translated { native.cmdId() }
 
     /** The process number inside the sandbox, once somebody told. */
-    public val pid: Long? get() = native.pid()
+    public val pid: Long? get() = translated { native.pid() }
 
     /** The directory the command started in, once somebody told. */
-    public val cwd: String? get() = native.cwd()
+    public val cwd: String? get() = translated { native.cwd() }
 
     /** When the command started, once somebody told. */
-    public val startedAt: Instant? get() = native.startedAt()
+    public val startedAt: Instant? get() = translated { native.startedAt() }
 
     /** The exit code, once a [wait] on this handle has seen one. */
-    public val exitCode: Int? get() = native.exitCode()
+    public val exitCode: Int? get() = translated { native.exitCode() }
 
     /**
      * Waits until the command ends. What it wrote before is replayed first: the last 512 KB of it. Cancelling the
@@ -37,7 +37,7 @@ public class Command internal constructor(private val native: NativeCommand) {
     public fun logs(): Flow<LogEvent> = pulled(
         open = { native.logs(null) },
         next = { it.nextBatch().map(::LogEvent) },
-        end = { it.cancel(); it.destroy() },
+        cancel = { it.cancel() },
     )
 
     /** Waits until the command ends and collects its standard output, as [collectOutput]. */
@@ -51,11 +51,11 @@ public class Command internal constructor(private val native: NativeCommand) {
      * call, the last 512 KB. The result says whether that is all.
      */
     public suspend fun collectOutput(streams: Streams = Streams.BOTH): CollectedOutput =
-        CollectedOutput(translated { native.collectOutput(streams, null) })
+        CollectedOutput(translated { native.collectOutput(streams.native, null) })
 
     /** Sends a signal to the command's whole process group, as [Sandbox.kill]. */
     public suspend fun kill(signal: Signal = Signal.TERM): Unit =
-        translated { native.kill(signal, null) }
+        translated { native.kill(signal.native, null) }
 
     /** Shows the command's name and number. */
     override fun toString(): String = "Command(cmdId=$cmdId, pid=$pid, exitCode=$exitCode)"

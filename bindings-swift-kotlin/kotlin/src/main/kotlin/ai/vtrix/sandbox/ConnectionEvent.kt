@@ -11,11 +11,13 @@ import ai.vtrix.sandbox.ffi.ConnectionEvent as NativeEvent
 public abstract class ConnectionEvent internal constructor() {
     /** There is one, or there are several. */
     public class Connected internal constructor() : ConnectionEvent() {
+        /** In words, for people. */
         override fun toString(): String = "connected"
     }
 
     /** There is none because none is needed: this side let go of the last one. The next call makes one. */
     public object Idle : ConnectionEvent() {
+        /** In words, for people. */
         override fun toString(): String = "idle"
     }
 
@@ -25,11 +27,13 @@ public abstract class ConnectionEvent internal constructor() {
      * @property reason why, for people.
      */
     public class Lost internal constructor(public val reason: String) : ConnectionEvent() {
+        /** In words, for people. */
         override fun toString(): String = "lost: $reason"
     }
 
     /** There will be none any more: the handle was closed or let go of. Nothing comes after it. */
     public object Closed : ConnectionEvent() {
+        /** In words, for people. */
         override fun toString(): String = "closed"
     }
 

@@ -119,6 +119,7 @@ public enum class ErrorKind(public val wireName: String) {
     /** A bug of this library's. */
     INTERNAL("internal");
 
+    /** Finds kinds by their name. */
     public companion object {
         private val byName: Map<String, ErrorKind> = entries.associateBy { it.wireName }
 

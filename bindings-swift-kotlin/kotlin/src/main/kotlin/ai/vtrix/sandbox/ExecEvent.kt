@@ -34,7 +34,7 @@ public abstract class ExecEvent internal constructor(
      *   tells.
      */
     public class Output internal constructor(
-        public val stream: OutputStream,
+        public val stream: StandardStream,
         public val bytes: ByteArray,
         public val offset: Long?,
     ) : ExecEvent(stream.name.lowercase()) {
@@ -50,7 +50,7 @@ public abstract class ExecEvent internal constructor(
      * @property to the first byte after them.
      */
     public class Gap internal constructor(
-        public val stream: OutputStream,
+        public val stream: StandardStream,
         public val from: Long,
         public val to: Long,
     ) : ExecEvent("gap")
@@ -78,8 +78,8 @@ public abstract class ExecEvent internal constructor(
     internal companion object {
         fun of(native: NativeEvent): ExecEvent = when (native) {
             is NativeEvent.Start -> Start(native.cmdId, native.pid, native.cwd)
-            is NativeEvent.Output -> Output(native.stream, native.data, native.offset?.toLong())
-            is NativeEvent.Gap -> Gap(native.stream, native.from.toLong(), native.to.toLong())
+            is NativeEvent.Output -> Output(StandardStream.of(native.stream), native.data, native.offset?.toLong())
+            is NativeEvent.Gap -> Gap(StandardStream.of(native.stream), native.from.toLong(), native.to.toLong())
             is NativeEvent.Done -> Done(Outcome.of(native.outcome), native.outputIncomplete)
             is NativeEvent.Other -> Other(native.name)
         }

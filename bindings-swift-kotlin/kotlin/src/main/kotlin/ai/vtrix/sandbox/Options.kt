@@ -1,5 +1,8 @@
 package ai.vtrix.sandbox
 
+import java.nio.file.FileSystems
+import java.nio.file.Path
+import java.nio.file.Paths
 import kotlin.time.Duration
 import kotlin.time.toJavaDuration
 import ai.vtrix.sandbox.ffi.ClientOptions as NativeClientOptions
@@ -110,7 +113,7 @@ public class CreateOptions(
 ) {
     internal fun native() = NativeCreateOptions(
         userId = userId,
-        spec = spec,
+        spec = spec?.native(),
         labels = labels,
         payloads = payloads.map(Payload::native),
         ttlHours = ttlHours,
@@ -192,6 +195,18 @@ public class WriteFile(public val path: String, public val content: ByteArray, p
 internal fun Duration.native(name: String): java.time.Duration {
     if (isNegative()) throw invalid("$name is negative")
     return toJavaDuration()
+}
+
+/**
+ * A path of this machine as text. One of another file system, such as that of a ZIP file, would name a file of the
+ * machine's that happens to be called alike; one that is no text in the machine's encoding would name none.
+ */
+internal fun Path.native(name: String): String {
+    if (fileSystem != FileSystems.getDefault()) throw invalid("$name is a path of another file system")
+    val absolute = toAbsolutePath()
+    val text = absolute.toString()
+    if (runCatching { Paths.get(text) }.getOrNull() != absolute) throw invalid("$name is not text")
+    return text
 }
 
 internal fun Long.count(name: String): ULong {

@@ -14,6 +14,7 @@ public abstract class Outcome internal constructor() {
      * @property code the exit status, 0 to 255.
      */
     public class Exited internal constructor(public val code: Int) : Outcome() {
+        /** In words, for people. */
         override fun toString(): String = "exited with $code"
     }
 
@@ -24,11 +25,13 @@ public abstract class Outcome internal constructor() {
      * @property code the exit status that stands for it: 128 + signal.
      */
     public class Killed internal constructor(public val signal: Int, public val code: Int) : Outcome() {
+        /** In words, for people. */
         override fun toString(): String = "killed by signal $signal"
     }
 
     /** It ran past its own timeout and was killed with its process group. It has no exit code. */
     public object TimedOut : Outcome() {
+        /** In words, for people. */
         override fun toString(): String = "timed out"
     }
 
@@ -44,6 +47,7 @@ public abstract class Outcome internal constructor() {
         public val stdoutOffset: Long,
         public val stderrOffset: Long,
     ) : Outcome() {
+        /** In words, for people. */
         override fun toString(): String = "unknown: $reason"
     }
 

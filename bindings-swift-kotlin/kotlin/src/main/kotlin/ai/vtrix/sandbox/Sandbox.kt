@@ -25,22 +25,22 @@ import ai.vtrix.sandbox.ffi.Sandbox as NativeSandbox
  */
 public class Sandbox internal constructor(private val native: NativeSandbox) : AutoCloseable {
     /** The sandbox's name in every call. */
-    public val id: String get() = native.id()
+    public val id: String get() = translated { native.id() }
 
     /** What the gateway last told of the sandbox; [refresh] asks again. */
-    public val info: SandboxInfo get() = native.info()
+    public val info: SandboxInfo get() = SandboxInfo(translated { native.info() })
 
     /** The status last told: `active`, `stopped`, `destroying`, … */
-    public val status: String get() = native.status()
+    public val status: String get() = translated { native.status() }
 
     /** When the sandbox was created, where the gateway told. */
-    public val createdAt: Instant? get() = native.createdAt()
+    public val createdAt: Instant? get() = translated { native.createdAt() }
 
     /** When the sandbox ends by itself, as last told: RFC 3339, empty where the gateway didn't say. */
-    public val expireAt: String get() = native.expireAt()
+    public val expireAt: String get() = translated { native.expireAt() }
 
     /** How long the sandbox has still to live, as last told: zero if that has passed or the gateway didn't say. */
-    public val timeout: Duration get() = native.timeout().toKotlinDuration()
+    public val timeout: Duration get() = translated { native.timeout() }.toKotlinDuration()
 
     /** The URL at which a port of the sandbox is reached from outside. No IO. */
     public fun domain(port: Int): String {
@@ -92,7 +92,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     ): Flow<ExecEvent> = pulled(
         open = { native.stream(options.request(command, args), null) },
         next = { stream -> stream.nextBatch().map { ExecEvent.of(it) } },
-        end = { it.cancel(); it.destroy() },
+        cancel = { it.cancel() },
     )
 
     /**
@@ -102,16 +102,21 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     public fun execLogs(cmdId: String): Flow<ExecEvent> = pulled(
         open = { native.execLogs(cmdId, null) },
         next = { stream -> stream.nextBatch().map { ExecEvent.of(it) } },
-        end = { it.cancel(); it.destroy() },
+        cancel = { it.cancel() },
     )
 
-    /** The handle of a command started before, here or elsewhere. No IO. */
+    /**
+     * The handle of a command started before, here or elsewhere. No IO.
+     *
+     * @param maxOutput bytes of output that its results keep: 16 MiB unless said otherwise; the rest is read and
+     *   dropped, and the result says so.
+     */
     public fun command(cmdId: String, maxOutput: Long? = null): Command =
         Command(translated { native.command(cmdId, maxOutput?.count("maxOutput")) })
 
     /** Sends a signal to a command's whole process group. Of a command that has ended it does nothing. */
     public suspend fun kill(cmdId: String, signal: Signal = Signal.TERM): Unit =
-        translated { native.kill(cmdId, signal, null) }
+        translated { native.kill(cmdId, signal.native, null) }
 
     /** Reads a text file or an image. Of a text more than 204,800 bytes long the beginning. */
     public suspend fun read(path: String): ReadResult = ReadResult.of(translated { native.read(path, null) })
@@ -144,17 +149,18 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     public fun readStream(path: String, chunkSize: Long? = null): Flow<ByteArray> = pulled(
         open = { native.readStream(path, chunkSize?.count("chunkSize"), null) },
         next = { it.nextBatch() },
-        end = { it.cancel(); it.destroy() },
+        cancel = { it.cancel() },
     )
 
     /** Makes a directory and its parents. One that is there already is fine. */
     public suspend fun mkdir(path: String): Unit = translated { native.mkdir(path, null) }
 
     /** Lists a directory. */
-    public suspend fun listFiles(path: String): List<FileEntry> = translated { native.listFiles(path, null) }
+    public suspend fun listFiles(path: String): List<FileEntry> =
+        translated { native.listFiles(path, null) }.map(::FileEntry)
 
     /** Looks at a path; that nothing is there is no error. */
-    public suspend fun stat(path: String): FileInfo = translated { native.stat(path, null) }
+    public suspend fun stat(path: String): FileInfo = FileInfo(translated { native.stat(path, null) })
 
     /** Whether something is at a path. */
     public suspend fun exists(path: String): Boolean = translated { native.exists(path, null) }
@@ -163,6 +169,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
      * Uploads a file of any size from this machine, in bounded memory. It appears under its path when it is complete;
      * cancelled, nothing of it stays.
      *
+     * @param local a file of the machine's own file system; a relative path starts at the working directory.
      * @param mkdirRecursive parents in the sandbox are always made.
      * @param mode permission bits; those of a file that is there, or 0644, if not given.
      * @param onProgress is told how far it is; if it throws, the upload ends with that very exception.
@@ -175,13 +182,15 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ) {
         val options = TransferOptions(mkdirRecursive, mode?.count("mode"), onProgress != null)
-        translated { native.uploadFile(local.place(), remote, options) }.told(onProgress)
+        val path = local.native("local")
+        translated { native.uploadFile(path, remote, options) }.told(onProgress)
     }
 
     /**
      * Downloads a file of any size to this machine, in bounded memory, and returns its absolute path, or `null` if
      * there is no such file in the sandbox. Cancelled, nothing of it stays.
      *
+     * @param local where to, in the machine's own file system; a relative path starts at the working directory.
      * @param mkdirRecursive whether to make the local file's directory, with its parents.
      */
     public suspend fun downloadFile(
@@ -191,7 +200,8 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ): Path? {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
-        val saved = translated { native.downloadFile(remote, local.place(), options) }.told(onProgress)
+        val path = local.native("local")
+        val saved = translated { native.downloadFile(remote, path, options) }.told(onProgress)
         return saved.firstOrNull()?.local?.let { Paths.get(it) }
     }
 
@@ -207,7 +217,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onProgress: (suspend (Progress) -> Unit)? = null,
     ): Map<String, Path?> {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
-        val list = files.map { (remote, local) -> FileLocation(remote, local.place()) }
+        val list = files.map { (remote, local) -> FileLocation(remote, local.native("local")) }
         val saved = translated { native.downloadFiles(list, options) }.told(onProgress)
         return saved.associate { file -> file.path to file.local?.let { Paths.get(it) } }
     }
@@ -255,7 +265,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
 
     /** Changes resources or image; at least one is needed. The gateway may make the sandbox anew; its files stay. */
     public suspend fun update(spec: Spec? = null, image: String? = null): Unit =
-        translated { native.update(UpdateOptions(spec, image), null) }
+        translated { native.update(UpdateOptions(spec?.native(), image), null) }
 
     /** Applies the sandbox's configuration now: its stored payloads, or [payloads] in their place this one time. */
     public suspend fun configure(payloads: List<Payload>? = null): Unit =
@@ -274,7 +284,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         get() = pulled(
             open = { native.connectionEvents() },
             next = { events -> events.nextBatch().map { ConnectionEvent.of(it) } },
-            end = { it.cancel(); it.destroy() },
+            cancel = { it.cancel() },
         )
 
     /**
@@ -286,14 +296,14 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
             override fun changed(event: NativeConnectionEvent) = listener(ConnectionEvent.of(event))
         }
         val watch = translated { native.watchConnection(told) }
-        return AutoCloseable { watch.cancel() }
+        return AutoCloseable { translated { watch.cancel() } }
     }
 
     /**
      * Closes this handle: calls in progress and all later ones fail with [SandboxException.Closed], commands that are
      * being waited for are killed. The sandbox goes on, and so do its detached commands.
      */
-    override fun close(): Unit = native.shut()
+    override fun close(): Unit = translated { native.shut() }
 
     /** Shows the sandbox's name and status. */
     override fun toString(): String = "Sandbox(id=$id, status=$status)"

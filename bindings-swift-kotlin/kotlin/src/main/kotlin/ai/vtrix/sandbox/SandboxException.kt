@@ -232,11 +232,13 @@ internal inline fun <T> translated(call: () -> T): T = try {
     call()
 } catch (error: NativeException.Failed) {
     throw error.translated()
-} catch (error: InternalException) {
-    throw SandboxException.Internal(Facts("internal", error.message ?: "a bug", null, false, noDetails()))
+} catch (_: InternalException) {
+    throw panicked()
 }
 
-internal fun noDetails(): ErrorDetails = NO_DETAILS
+/** Not in the panic's own words, which may quote what the call was given. */
+internal fun panicked(): SandboxException =
+    SandboxException.Internal(Facts("internal", "the call panicked: this is a bug of the library", null, false, NO_DETAILS))
 
 internal fun NativeException.Failed.translated(): SandboxException =
     exceptionOf(Facts(kind, reason, requestId, retryable, details))

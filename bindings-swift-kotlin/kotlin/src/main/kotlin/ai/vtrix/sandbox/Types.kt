@@ -4,43 +4,50 @@ import java.time.Instant
 import ai.vtrix.sandbox.ffi.CollectedOutput as NativeCollected
 import ai.vtrix.sandbox.ffi.CommandFinished as NativeFinished
 import ai.vtrix.sandbox.ffi.LogEntry as NativeLogEntry
+import ai.vtrix.sandbox.ffi.OutputStream as NativeStream
 import ai.vtrix.sandbox.ffi.ReadResult as NativeReadResult
+import ai.vtrix.sandbox.ffi.Signal as NativeSignal
+import ai.vtrix.sandbox.ffi.Streams as NativeStreams
 
-/** Resources and image of a sandbox, as Kubernetes writes them. Empty: the gateway's default. */
-public typealias Spec = ai.vtrix.sandbox.ffi.Spec
+/** One of a command's two output streams. Not `OutputStream`, which is the name of a class of Java's. */
+public enum class StandardStream(internal val native: NativeStream) {
+    /** Standard output. */
+    STDOUT(NativeStream.STDOUT),
 
-/** What the gateway knows of a sandbox. Fields that it leaves out are empty. */
-public typealias SandboxInfo = ai.vtrix.sandbox.ffi.SandboxInfo
+    /** Standard error. */
+    STDERR(NativeStream.STDERR);
 
-/** One page of [Client.list]. */
-public typealias ListResult = ai.vtrix.sandbox.ffi.ListResult
-
-/** Where a page is in the whole. */
-public typealias Pagination = ai.vtrix.sandbox.ffi.Pagination
-
-/** One entry of a directory. */
-public typealias FileEntry = ai.vtrix.sandbox.ffi.FileEntry
-
-/** What is at a path. */
-public typealias FileInfo = ai.vtrix.sandbox.ffi.FileInfo
-
-/** How far a transfer is. */
-public typealias Progress = ai.vtrix.sandbox.ffi.Progress
-
-/** One of a command's two output streams. */
-public typealias OutputStream = ai.vtrix.sandbox.ffi.OutputStream
+    internal companion object {
+        fun of(native: NativeStream): StandardStream = entries.first { it.native == native }
+    }
+}
 
 /** Which of the two to collect. */
-public typealias Streams = ai.vtrix.sandbox.ffi.Streams
+public enum class Streams(internal val native: NativeStreams) {
+    /** Standard output alone. */
+    STDOUT(NativeStreams.STDOUT),
+
+    /** Standard error alone. */
+    STDERR(NativeStreams.STDERR),
+
+    /** Both, in the order of arrival. */
+    BOTH(NativeStreams.BOTH),
+}
 
 /** A signal that a command's process group can be sent. */
-public typealias Signal = ai.vtrix.sandbox.ffi.Signal
+public enum class Signal(internal val native: NativeSignal) {
+    /** `SIGTERM`: end, in good order. */
+    TERM(NativeSignal.TERM),
 
-/** The pool of sandboxes, in numbers. */
-public typealias PoolStatus = ai.vtrix.sandbox.ffi.PoolStatus
+    /** `SIGKILL`: end, now. */
+    KILL(NativeSignal.KILL),
 
-/** A rolling update of the pool's image, or that there is none. */
-public typealias RollingStatus = ai.vtrix.sandbox.ffi.RollingStatus
+    /** `SIGINT`: as Ctrl-C. */
+    INT(NativeSignal.INT),
+
+    /** `SIGHUP`: as a closed terminal. */
+    HUP(NativeSignal.HUP),
+}
 
 /**
  * A command that ended, or whose end could not be waited for, with its output.
@@ -76,10 +83,10 @@ public class CommandFinished internal constructor(private val native: NativeFini
     public val output: String by lazy { native.output.decodeToString() }
 
     /** The part of [outputBytes] that was standard output. */
-    public val stdoutBytes: ByteArray by lazy { part(OutputStream.STDOUT) }
+    public val stdoutBytes: ByteArray by lazy { part(NativeStream.STDOUT) }
 
     /** The part of [outputBytes] that was standard error. */
-    public val stderrBytes: ByteArray by lazy { part(OutputStream.STDERR) }
+    public val stderrBytes: ByteArray by lazy { part(NativeStream.STDERR) }
 
     /** [stdoutBytes] as text. */
     public val stdout: String get() = stdoutBytes.decodeToString()
@@ -96,7 +103,7 @@ public class CommandFinished internal constructor(private val native: NativeFini
     /** Something in the background still held the command's output when it was over; that is not kept. */
     public val outputIncomplete: Boolean get() = native.outputIncomplete
 
-    private fun part(stream: OutputStream): ByteArray {
+    private fun part(stream: NativeStream): ByteArray {
         val all = native.output
         val pieces = native.pieces
         val part = ByteArray(pieces.filter { it.stream == stream }.sumOf { it.length.toInt() })
@@ -135,7 +142,7 @@ public class CollectedOutput internal constructor(private val native: NativeColl
 /** One entry of a command's log. */
 public class LogEvent internal constructor(private val native: NativeLogEntry) {
     /** Where it was written. */
-    public val stream: OutputStream get() = native.stream
+    public val stream: StandardStream get() = StandardStream.of(native.stream)
 
     /** The bytes. An entry never ends inside a character. */
     public val bytes: ByteArray get() = native.data

@@ -2,15 +2,29 @@ package ai.vtrix.sandbox
 
 import ai.vtrix.sandbox.ffi.LogListener
 import ai.vtrix.sandbox.ffi.setLogListener
+import ai.vtrix.sandbox.ffi.LogLevel as NativeLogLevel
 
 /** How much a line of the log matters. */
-public typealias LogLevel = ai.vtrix.sandbox.ffi.LogLevel
+public enum class LogLevel(internal val native: NativeLogLevel) {
+    /** Something failed. */
+    ERROR(NativeLogLevel.ERROR),
 
-/** Objects alive in this process, of every client. */
-public typealias LiveObjects = ai.vtrix.sandbox.ffi.LiveObjects
+    /** Something may fail. */
+    WARN(NativeLogLevel.WARN),
 
-/** One row of `docs/errors.md`. */
-public typealias ErrorMeaning = ai.vtrix.sandbox.ffi.ErrorMeaning
+    /** What an operator wants to see. */
+    INFO(NativeLogLevel.INFO),
+
+    /** What a developer wants to see. */
+    DEBUG(NativeLogLevel.DEBUG),
+
+    /** Everything. */
+    TRACE(NativeLogLevel.TRACE);
+
+    internal companion object {
+        fun of(native: NativeLogLevel): LogLevel = entries.first { it.native == native }
+    }
+}
 
 /** What concerns the library as a whole. */
 public object VtrixSandbox {
@@ -21,19 +35,10 @@ public object VtrixSandbox {
     public const val DEFAULT_MAX_OUTPUT: Long = 16L * 1024 * 1024
 
     /** The version of the library, the same in every language. */
-    public val version: String get() = ai.vtrix.sandbox.ffi.version()
-
-    /** The closed set of errors, as the library underneath has it. */
-    public val errorMeanings: List<ErrorMeaning> get() = ai.vtrix.sandbox.ffi.errorMeanings()
-
-    /** Fails with the error of that name, for tests of error handling. */
-    public fun failAs(wireName: String): Unit = translated { ai.vtrix.sandbox.ffi.failAs(wireName) }
+    public val version: String get() = translated { ai.vtrix.sandbox.ffi.version() }
 
     /** Quotes a text so that a shell takes it as one word. */
-    public fun quote(text: String): String = ai.vtrix.sandbox.ffi.quote(text)
-
-    /** Counts what is alive, for tests and for finding leaks. Handles go when the garbage collector finds them. */
-    public fun liveObjects(): LiveObjects = ai.vtrix.sandbox.ffi.liveObjects()
+    public fun quote(text: String): String = translated { ai.vtrix.sandbox.ffi.quote(text) }
 
     /**
      * Tells [listener] what the library and its connections do, from [level] on; nobody, if there is none. The last
@@ -43,9 +48,10 @@ public object VtrixSandbox {
     public fun setLog(level: LogLevel, listener: ((level: LogLevel, target: String, text: String) -> Unit)?) {
         val native = listener?.let {
             object : LogListener {
-                override fun log(level: LogLevel, target: String, text: String) = it(level, target, text)
+                override fun log(level: NativeLogLevel, target: String, text: String) =
+                    it(LogLevel.of(level), target, text)
             }
         }
-        translated { setLogListener(level, native) }
+        translated { setLogListener(level.native, native) }
     }
 }
