@@ -1,54 +1,83 @@
 //! `cargo xtask size`: how large the library of a phone is, and what each setting buys.
 //!
-//! Measured on this machine's kind of library, with everything in it; a phone's differs by its
-//! processor. Only the last row is linked as a phone's is.
+//! Measured on this machine's kind of processor, with everything in it. The last row is built, linked
+//! and stripped as the AAR's libraries are, from the same list of flags.
 
-use std::fs;
 use std::process::Command;
 
-use crate::mobile::{LIBRARY, told};
-use crate::steps::{cargo, quiet};
+use crate::android::LINKING;
+use crate::mobile::{LIBRARY, Profile, linked};
+use crate::steps::quiet;
 use crate::target;
 
 /// What the library may be, in bytes: 4.5 MB.
 const GOAL: u64 = 4_500_000;
 
-/// A build: what it adds to the one before, its profile, changes to the profile, linker flags.
+/// A build: what it adds to the one before, its profile, changes to the profile, and how many of
+/// [`LINKING`] it is linked with.
 struct Build {
     adds: &'static str,
-    profile: &'static str,
+    profile: Profile,
     changes: &'static [(&'static str, &'static str)],
-    link: &'static [&'static str],
+    flags: usize,
 }
 
-const BUILDS: [Build; 5] = [
-    Build { adds: "profile `release`", profile: "release", changes: &[], link: &[] },
+const BUILDS: [Build; 7] = [
     Build {
-        adds: "profile `mobile`, with the `lto` and units of `release`: `opt-level = \"z\"`",
-        profile: "mobile",
+        adds: "profile `release`, stripped: `opt-level = 3`, thin LTO, four units",
+        profile: Profile::Release,
+        changes: &[("CARGO_PROFILE_RELEASE_STRIP", "symbols")],
+        flags: 0,
+    },
+    Build {
+        adds: "`opt-level = \"z\"`",
+        profile: Profile::Mobile,
         changes: &[
             ("CARGO_PROFILE_MOBILE_LTO", "thin"),
             ("CARGO_PROFILE_MOBILE_CODEGEN_UNITS", "4"),
         ],
-        link: &[],
+        flags: 0,
     },
-    Build { adds: "fat LTO, one unit", profile: "mobile", changes: &[], link: &[] },
-    Build { adds: "`--icf=all`", profile: "mobile", changes: &[], link: &["--icf=all"] },
     Build {
-        adds: "relocations packed, pages of 16 KB",
-        profile: "mobile",
-        changes: &[],
-        link: &["--icf=all", "-z,max-page-size=16384", "--pack-dyn-relocs=relr"],
+        adds: "fat LTO",
+        profile: Profile::Mobile,
+        changes: &[("CARGO_PROFILE_MOBILE_CODEGEN_UNITS", "4")],
+        flags: 0,
     },
+    Build { adds: "one unit: profile `mobile`", profile: Profile::Mobile, changes: &[], flags: 0 },
+    Build { adds: "`--icf=all`", profile: Profile::Mobile, changes: &[], flags: 1 },
+    Build { adds: "relocations packed", profile: Profile::Mobile, changes: &[], flags: 2 },
+    Build {
+        adds: "pages of 16 KB: what the AAR ships",
+        profile: Profile::Mobile,
+        changes: &[],
+        flags: LINKING.len(),
+    },
+];
+
+/// What the sections of a library are for; what is in none of these is counted in the whole alone.
+const PARTS: [(&str, &[&str]); 4] = [
+    ("code", &[".text", ".plt", ".init", ".fini"]),
+    ("unwinding", &[".eh_frame", ".eh_frame_hdr", ".gcc_except_table"]),
+    ("constants", &[".rodata", ".data.rel.ro"]),
+    ("relocations", &[".rela.dyn", ".relr.dyn", ".rela.plt"]),
 ];
 
 /// Builds each, and prints a table.
 pub(crate) fn measure() -> Result<(), String> {
     let mut last = 0;
-    println!("| build | stripped |\n| --- | --- |");
+    let parts = PARTS.map(|(part, _)| part).join(" | ");
+    println!("| build: each adds to the one above | file | {parts} |");
+    println!("| --- | ---:{} |", " | ---:".repeat(PARTS.len()));
     for build in &BUILDS {
-        last = stripped(build)?;
-        println!("| {} | {}.{:02} MB |", build.adds, last / 1_000_000, last / 10_000 % 100);
+        quiet(command(build))?;
+        let library = target().join(build.profile.directory()).join(format!("lib{LIBRARY}.so"));
+        last = library.metadata().map_err(|error| crate::mobile::told(&library, &error))?.len();
+        let mut size = Command::new("size");
+        size.arg("-A").arg(&library);
+        let sections = quiet(size)?;
+        let parts = PARTS.map(|(_, names)| megabytes(sum(&sections, names))).join(" | ");
+        println!("| {} | {} | {parts} |", build.adds, megabytes(last));
     }
     if last > GOAL {
         return Err(format!("{last} bytes are more than the {GOAL} that a phone's may have"));
@@ -56,25 +85,26 @@ pub(crate) fn measure() -> Result<(), String> {
     Ok(())
 }
 
-fn stripped(build: &Build) -> Result<u64, String> {
-    quiet(command(build))?;
-    let library = target().join(build.profile).join(format!("lib{LIBRARY}.so"));
-    let copy = target().join("size.so");
-    let mut strip = Command::new("strip");
-    strip.arg("--strip-unneeded").arg("-o").arg(&copy).arg(&library);
-    quiet(strip)?;
-    let size = fs::metadata(&copy).map_err(|error| told(&copy, &error))?.len();
-    fs::remove_file(&copy).map_err(|error| told(&copy, &error))?;
-    Ok(size)
-}
-
 fn command(build: &Build) -> Command {
-    let mut command = cargo(["rustc", "--quiet", "--profile", build.profile]);
-    command.args(["-p", "vtrix-sandbox-uniffi", "--lib", "--crate-type", "cdylib"]);
-    command.args(["--features", "bundled-roots", "--"]);
-    command.args(build.link.iter().map(|flag| format!("-Clink-arg=-Wl,{flag}")));
+    let mut command = linked(build.profile, &LINKING[..build.flags]);
     command.envs(build.changes.iter().copied());
     command
+}
+
+/// Of what `size -A` prints, the bytes of some sections: `.text  1234  5678`, a line each.
+fn sum(sections: &str, names: &[&str]) -> u64 {
+    let size = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|name| names.contains(name))?;
+        words.next()?.parse::<u64>().ok()
+    };
+    sections.lines().filter_map(size).sum()
+}
+
+/// In millions of bytes, to the nearest hundredth.
+fn megabytes(bytes: u64) -> String {
+    let hundredths = (bytes + 5_000) / 10_000;
+    format!("{}.{:02} MB", hundredths / 100, hundredths % 100)
 }
 
 #[cfg(test)]
@@ -83,14 +113,23 @@ mod tests {
     use crate::steps::shown;
 
     #[test]
-    fn the_last_build_is_the_profile_itself_with_the_linker_flags() {
+    fn the_last_build_is_the_profile_itself_with_the_flags_of_the_aar() {
         let last = command(BUILDS.last().unwrap());
         assert_eq!(last.get_envs().count(), 0);
         assert_eq!(
             shown(&last),
             "cargo rustc --quiet --profile mobile -p vtrix-sandbox-uniffi --lib --crate-type cdylib \
              --features bundled-roots -- -Clink-arg=-Wl,--icf=all \
-             -Clink-arg=-Wl,-z,max-page-size=16384 -Clink-arg=-Wl,--pack-dyn-relocs=relr"
+             -Clink-arg=-Wl,--pack-dyn-relocs=android -Clink-arg=-Wl,-z,max-page-size=16384 \
+             -Clink-arg=-Wl,-z,common-page-size=16384"
         );
+    }
+
+    #[test]
+    fn sections_are_added_up() {
+        let told = "lib.so  :\nsection  size  addr\n.text  12  64\n.eh_frame 30 1\n.textual 5 1\n";
+        assert_eq!(sum(told, &[".text", ".eh_frame"]), 42);
+        assert_eq!(megabytes(sum(told, &[".none"])), "0.00 MB");
+        assert_eq!(megabytes(3_696_000), "3.70 MB");
     }
 }
