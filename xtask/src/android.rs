@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::kotlin_artifact::Module;
 use crate::mobile::{LIBRARY, need_programs, told};
 use crate::steps::{cargo, quiet, run};
 use crate::target;
@@ -20,14 +21,14 @@ const ABIS: [(&str, &str); 4] = [
     ("x86", "i686-linux-android"),
 ];
 
-/// How the library of a phone is linked. Devices with pages of 16 KB load nothing that is aligned to
-/// less. Equal functions are kept once, and relocations packed in the way that Android has known
-/// since its sixth version; what that gains is measured in the README.
-const LINKING: [&str; 4] = [
-    "-z,max-page-size=16384",
-    "-z,common-page-size=16384",
+/// How the library of a phone is linked. Equal functions are kept once, and relocations packed in the
+/// way that Android has known since its sixth version. Devices with pages of 16 KB load nothing that
+/// is aligned to less. `cargo xtask size` measures what each gains and costs, in this order.
+pub(crate) const LINKING: [&str; 4] = [
     "--icf=all",
     "--pack-dyn-relocs=android",
+    "-z,max-page-size=16384",
+    "-z,common-page-size=16384",
 ];
 
 /// Android 8: `java.time` and `java.nio.file`, which the module uses.
@@ -49,14 +50,6 @@ const MANIFEST: &str = r#"<manifest xmlns:android="http://schemas.android.com/ap
   <uses-permission android:name="android.permission.INTERNET" />
 </manifest>
 "#;
-
-/// What the Kotlin module built: classes, and its sources as a jar.
-pub(crate) struct Module {
-    pub(crate) classes: PathBuf,
-    pub(crate) sources: PathBuf,
-    /// The module's directory in the tree.
-    pub(crate) tree: PathBuf,
-}
 
 /// Fails, with everything that is missing, unless Android libraries can be built here.
 pub(crate) fn require() -> Result<(), String> {
@@ -157,17 +150,24 @@ fn assemble(module: &Module, aar: &Path, out: &Path) -> Result<PathBuf, String> 
     quiet(zip)?;
     let pom = module.tree.join("android-pom.xml");
     copy(&pom, out.join(format!("{name}.pom")))?;
-    copy(&module.sources, out.join(format!("{name}-sources.jar")))?;
+    for classifier in ["-sources", "-javadoc"] {
+        copy(&module.jar(classifier), out.join(format!("{name}{classifier}.jar")))?;
+    }
     Ok(result)
 }
 
-/// Puts an AAR together around this machine's library, checks what is in it, unpacks it, and gives
-/// what a program needs to run from it: the classes, and the directory of the library.
-pub(crate) fn rehearse(
-    module: &Module,
-    host: &Path,
-    work: &Path,
-) -> Result<(PathBuf, PathBuf), String> {
+/// What a program needs of an AAR.
+pub(crate) struct Unpacked {
+    /// The classes, a jar.
+    pub(crate) classes: PathBuf,
+    /// The directory of the library.
+    pub(crate) native: PathBuf,
+    /// The rules for shrinkers.
+    pub(crate) rules: PathBuf,
+}
+
+/// Puts an AAR together around this machine's library, checks what is in it, and unpacks it.
+pub(crate) fn rehearse(module: &Module, host: &Path, work: &Path) -> Result<Unpacked, String> {
     let out = work.join("aar");
     let _ = fs::remove_dir_all(&out);
     let arch = std::env::consts::ARCH;
@@ -193,15 +193,23 @@ pub(crate) fn rehearse(
         }
     }
     let classes = unpacked.join("classes.jar");
-    for (jar, file) in [(&classes, "Sandbox.class"), (&module.sources, "Sandbox.kt")] {
+    let sources = module.jar("-sources");
+    let documentation = module.jar("-javadoc");
+    for (jar, file) in [
+        (&classes, "ai/vtrix/sandbox/Sandbox.class"),
+        (&sources, "ai/vtrix/sandbox/Sandbox.kt"),
+        (&sources, "ai/vtrix/sandbox/ffi/vtrix_sandbox.kt"),
+        (&documentation, "vtrix-sandbox/ai.vtrix.sandbox/-sandbox/index.html"),
+    ] {
         let mut list = Command::new("jar");
         list.args(["--list", "--file"]).arg(jar);
         let list = quiet(list)?;
-        if list.contains(&library()) || !list.contains(&format!("ai/vtrix/sandbox/{file}")) {
+        if list.contains(&library()) || !list.contains(file) {
             return Err(format!("{} holds the wrong files:\n{list}", jar.display()));
         }
     }
-    Ok((classes, unpacked.join("jni").join(abi)))
+    let native = unpacked.join("jni").join(abi);
+    Ok(Unpacked { classes, native, rules: unpacked.join("proguard.txt") })
 }
 
 /// Fails unless every segment that is loaded is aligned to 16 KB.

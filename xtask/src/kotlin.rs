@@ -8,12 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::android::Unpacked;
+use crate::kotlin_artifact::{Module, hide, tree, users_repository};
 use crate::mobile::{
-    Gateway, LIBRARY, Profile, counted_by, generate, judged, library, locked, mirror,
+    Gateway, Profile, counted_by, generate, judged, library, library_with, locked, mirror,
     need_programs, need_space, number_after, script, told,
 };
+use crate::shrink::{Program, shrink};
 use crate::steps::{Count, Progress, quiet, run};
-use crate::{android, examples, root};
+use crate::{android, examples, packages, root};
 
 /// Steps of [`steps`].
 pub(crate) const STEPS: usize = 5;
@@ -29,7 +32,7 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     })?;
     progress.measured("Kotlin: tests against a real gateway", || {
         let gateway = Gateway::start("extended").map_err(failed)?;
-        let mut tests = maven(&work, &module());
+        let mut tests = maven(&work, &tree());
         tests.args(paths(&work)).args(["surefire:test@default-test"]).envs(gateway.env.clone());
         tests.env("VTRIX_DOCS", root().join("docs"));
         let count = counted_by(tests, surefire)?;
@@ -37,62 +40,110 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         Ok(count)
     })?;
     progress.measured("Kotlin: conformance from outside of the tree, on both wires", || {
-        consumer(&work).map_err(failed)?;
-        let mut all = Count::default();
-        for wire in ["extended", "plain"] {
-            let gateway = Gateway::start(wire).map_err(failed)?;
-            let mut runner = program(&work, "conformance.MainKt");
-            runner.arg(root().join("tests/conformance/scenarios"));
-            runner.args(gateway.env.iter().map(|(_, value)| value)).arg(gateway.wire);
-            let count = judged(runner)?;
-            all.passed += count.passed;
-            gateway.end().map_err(failed)?;
-        }
-        Ok(all)
+        conformance(&work)
     })?;
     progress.check("Kotlin: the five examples print what the Rust ones do", || {
         examples::print_as_rust(|example| {
             Ok(program(&work, &format!("examples.{example}.{}Kt", capital(example))))
         })
     })?;
-    progress.check("Kotlin: an AAR around this machine's library, and a program on it", || {
-        let host = resources(&work)?.join(format!("lib{LIBRARY}.so"));
-        let (classes, native) = android::rehearse(&artifact(&work), &host, &work)?;
+    progress.check("Kotlin: an AAR with roots inside, a shrunk program on it, and TLS", || {
+        let host = library_with(&work.join("bundled"), Profile::Dev, "bundled-roots")?;
+        let aar = android::rehearse(&artifact(&work), &host, &work)?;
         let gateway = Gateway::start("extended")?;
-        let mut command = Command::new("java");
-        command.arg(format!("-Djna.library.path={}", native.display()));
-        let consumer = work.join("consumer/target");
-        let mut path = vec![classes, consumer.join("classes")];
-        // The others' artifacts, without the jar that has the same classes.
-        path.extend(jars(&consumer.join("lib"), "vtrix-sandbox")?);
-        let path: Vec<String> = path.iter().map(|part| part.display().to_string()).collect();
-        command.arg("-cp").arg(path.join(":"));
-        command.arg("examples.basic.BasicKt").envs(gateway.env.clone());
+        let mut command = shrunk(&work, &aar)?;
+        command.envs(gateway.env.clone());
         quiet(command)?;
+        let mut tests = maven(&work, &tree());
+        tests.args(paths(&work)).args(["surefire:test@default-test", "-Dtest=TlsTest"]);
+        tests.envs(gateway.env.clone());
+        // Before the library inside of the jar, JNA looks there.
+        tests.env("JAVA_TOOL_OPTIONS", format!("-Djna.library.path={}", aar.native.display()));
+        quiet(tests)?;
         gateway.end()
     })
 }
 
+/// `basic`, shrunk with the rules of an AAR that is unpacked, upon its classes and its library.
+fn shrunk(work: &Path, aar: &Unpacked) -> Result<Command, String> {
+    let shrinker = work.join("shrinker");
+    let mut fetch = maven(work, &tree().join("shrinker"));
+    fetch.arg(format!("-Dvtrix.build={}", shrinker.display())).arg("dependency:copy-dependencies");
+    quiet(fetch)?;
+    let main = "examples.basic.BasicKt";
+    let consumer = work.join("consumer/target");
+    let mut classes = vec![aar.classes.clone(), consumer.join("classes")];
+    // The others' artifacts, without the jar that has the same classes.
+    classes.extend(jars(&consumer.join("lib"), "vtrix-sandbox")?);
+    let program = Program { classes: &classes, rules: &aar.rules, main };
+    let jar = shrink(&program, &shrinker, &work.join("aar"))?;
+    let mut command = Command::new("java");
+    command.arg(format!("-Djna.library.path={}", aar.native.display()));
+    command.arg("-cp").arg(jar).arg(main);
+    Ok(command)
+}
+
 /// `cargo xtask kotlin`.
-pub(crate) fn test(android: bool, bench: bool) -> Result<(), String> {
-    if android {
-        android::require()?;
-        let (work, _lock) = locked("kotlin")?;
-        build(&work, Profile::Dev)?;
-        return android::artifact(&artifact(&work));
-    }
-    if bench {
-        let (work, _lock) = locked("kotlin")?;
-        build(&work, Profile::Release)?;
-        consumer(&work)?;
-        let command = program(&work, "bench.MainKt");
-        let bench = script(work.join("bench.sh"), &command, "\"$@\"")?;
-        return run(examples::beside("Kotlin", MORE, &bench));
-    }
+pub(crate) fn test() -> Result<(), String> {
+    packages::install()?;
     let mut progress = Progress::new(STEPS);
     let outcome = steps(&mut progress);
     println!("{}", progress.last_line());
     outcome
+}
+
+/// `cargo xtask kotlin --install`: what a program of this machine is to use.
+pub(crate) fn install() -> Result<(), String> {
+    let (work, _lock) = locked("kotlin")?;
+    build(&work, Profile::Release)?;
+    let repository = users_repository()?;
+    artifact(&work).publish(maven(&work, &work), &repository)?;
+    println!("ai.vtrix:vtrix-sandbox:{} is in {}", env!("CARGO_PKG_VERSION"), repository.display());
+    Ok(())
+}
+
+/// `cargo xtask kotlin --android`.
+pub(crate) fn android() -> Result<(), String> {
+    android::require()?;
+    let (work, _lock) = locked("kotlin")?;
+    build(&work, Profile::Dev)?;
+    android::artifact(&artifact(&work))
+}
+
+/// `cargo xtask kotlin --bench`.
+pub(crate) fn bench() -> Result<(), String> {
+    let (work, _lock) = locked("kotlin")?;
+    build(&work, Profile::Release)?;
+    consumer(&work)?;
+    let command = program(&work, "bench.MainKt");
+    let bench = script(work.join("bench.sh"), &command, "\"$@\"")?;
+    run(examples::beside("Kotlin", MORE, &bench))
+}
+
+/// `cargo xtask kotlin --mobile`: the scenarios with the library that a phone has, but for the form of
+/// its relocations, which this machine's loader must know.
+pub(crate) fn mobile() -> Result<(), String> {
+    let (work, _lock) = locked("kotlin")?;
+    build(&work, Profile::Mobile)?;
+    let count = conformance(&work).map_err(|(_, problem)| problem)?;
+    println!("{} scenarios passed with the library of profile `mobile`", count.passed);
+    Ok(())
+}
+
+/// Runs every scenario on both wires from the consumer.
+fn conformance(work: &Path) -> Result<Count, (Count, String)> {
+    consumer(work).map_err(failed)?;
+    let mut all = Count::default();
+    for wire in ["extended", "plain"] {
+        let gateway = Gateway::start(wire).map_err(failed)?;
+        let mut runner = program(work, "conformance.MainKt");
+        runner.arg(root().join("tests/conformance/scenarios"));
+        runner.args(gateway.env.iter().map(|(_, value)| value)).arg(gateway.wire);
+        let count = judged(runner)?;
+        all.passed += count.passed;
+        gateway.end().map_err(failed)?;
+    }
+    Ok(all)
 }
 
 /// Compiles wrapper and tests and installs the artifact, with its sources, into the repository.
@@ -103,10 +154,12 @@ fn build(work: &Path, profile: Profile) -> Result<(), String> {
     let library = library(&resources(work)?, profile)?;
     let fresh = work.join("fresh");
     generate(&library, "kotlin", &fresh)?;
+    hide(&fresh)?;
     mirror(&fresh, &generated.join("kotlin"))?;
-    let mut install = maven(work, &module());
-    install.args(paths(work)).args(["install", "-DskipTests"]);
-    quiet(install).map(drop)
+    let mut package = maven(work, &tree());
+    package.args(paths(work)).args(["package", "-DskipTests"]);
+    quiet(package)?;
+    artifact(work).publish(maven(work, work), &work.join("repository"))
 }
 
 /// Where JNA looks inside a jar for the library of this machine.
@@ -115,10 +168,8 @@ fn resources(work: &Path) -> Result<PathBuf, String> {
 }
 
 /// What [`build`] left there.
-fn artifact(work: &Path) -> android::Module {
-    let build = work.join("build");
-    let sources = format!("vtrix-sandbox-{}-sources.jar", env!("CARGO_PKG_VERSION"));
-    android::Module { classes: build.join("classes"), sources: build.join(sources), tree: module() }
+fn artifact(work: &Path) -> Module {
+    Module::new(work.join("build"))
 }
 
 /// JNA's name for this platform.
@@ -130,10 +181,6 @@ fn platform() -> Result<&'static str, String> {
         ("macos", "aarch64") => Ok("darwin-aarch64"),
         (os, arch) => Err(format!("no name is known for {os} on {arch}")),
     }
-}
-
-fn module() -> PathBuf {
-    root().join("bindings-swift-kotlin/kotlin")
 }
 
 fn maven(work: &Path, directory: &Path) -> Command {
@@ -153,7 +200,7 @@ fn paths(work: &Path) -> [String; 2] {
 /// Copies the consumer and the examples out of the tree and builds them there.
 fn consumer(work: &Path) -> Result<(), String> {
     let directory = work.join("consumer");
-    mirror(&module().join("consumer"), &directory)?;
+    mirror(&tree().join("consumer"), &directory)?;
     mirror(&root().join("examples/kotlin"), &directory.join("examples"))?;
     let mut compile = maven(work, &directory);
     compile.arg("compile");

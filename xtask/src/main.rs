@@ -17,6 +17,7 @@ mod go_toolchain;
 mod header;
 mod install;
 mod kotlin;
+mod kotlin_artifact;
 mod limits;
 mod mobile;
 mod notices;
@@ -26,6 +27,7 @@ mod packages;
 mod plan;
 mod python;
 mod readme;
+mod shrink;
 mod size;
 mod snippets;
 mod steps;
@@ -101,11 +103,17 @@ enum Command {
     },
     /// Build the Kotlin module, test it on the JVM, run scenarios and examples.
     Kotlin {
+        /// Put an optimised build into `~/.m2` instead, for programs of this machine.
+        #[arg(long, group = "instead")]
+        install: bool,
         /// Make the AAR for Android instead (with the NDK).
-        #[arg(long)]
+        #[arg(long, group = "instead")]
         android: bool,
+        /// Run the scenarios with the library of a phone instead.
+        #[arg(long, group = "instead")]
+        mobile: bool,
         /// Measure instead, beside Rust.
-        #[arg(long)]
+        #[arg(long, group = "instead")]
         bench: bool,
     },
     /// Measure the library of a phone, and what each setting of its build buys.
@@ -202,7 +210,11 @@ fn main() -> ExitCode {
         Command::Swift { xcframework: true, url, .. } => apple::framework(url.as_deref()),
         Command::Swift { install: true, .. } => swift::install(),
         Command::Swift { bench, .. } => swift::test(bench),
-        Command::Kotlin { android, bench } => kotlin::test(android, bench),
+        Command::Kotlin { install: true, .. } => kotlin::install(),
+        Command::Kotlin { android: true, .. } => kotlin::android(),
+        Command::Kotlin { mobile: true, .. } => kotlin::mobile(),
+        Command::Kotlin { bench: true, .. } => kotlin::bench(),
+        Command::Kotlin { .. } => kotlin::test(),
         Command::Size => size::measure(),
         Command::Header { check } => header::run(check),
         Command::Install { prefix, debug } => install::install(&prefix, !debug),

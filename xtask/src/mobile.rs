@@ -52,11 +52,12 @@ pub(crate) fn need_space(gibibytes: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Which build of the library: `dev` for tests, `release` to measure.
+/// Which build of the library: `dev` for tests, `release` to use and to measure, `mobile` for phones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     Dev,
     Release,
+    Mobile,
 }
 
 impl Profile {
@@ -64,6 +65,7 @@ impl Profile {
         match self {
             Self::Dev => "dev",
             Self::Release => "release",
+            Self::Mobile => "mobile",
         }
     }
 
@@ -72,14 +74,43 @@ impl Profile {
         match self {
             Self::Dev => "debug",
             Self::Release => "release",
+            Self::Mobile => "mobile",
         }
     }
 }
 
+/// How this machine links the library of a phone, to run it: as [`crate::android::LINKING`], with
+/// relocations packed in the form that its own loader knows.
+const HOST_LINKING: [&str; 4] =
+    ["--icf=all", "--pack-dyn-relocs=relr", "-z,max-page-size=16384", "-z,common-page-size=16384"];
+
 /// Builds the library and puts it, without debug information, into `directory`.
 pub(crate) fn library(directory: &Path, profile: Profile) -> Result<PathBuf, String> {
+    library_with(directory, profile, "")
+}
+
+/// As [`library`], with features of the crate, separated by commas.
+pub(crate) fn library_with(
+    directory: &Path,
+    profile: Profile,
+    features: &str,
+) -> Result<PathBuf, String> {
     let package = "vtrix-sandbox-uniffi";
-    quiet(cargo(["build", "-q", "--profile", profile.name(), "-p", package]))?;
+    let profile_name = profile.name();
+    quiet(match profile {
+        Profile::Mobile => linked(profile, &HOST_LINKING),
+        _ => cargo([
+            "build",
+            "-q",
+            "--profile",
+            profile_name,
+            "-p",
+            package,
+            "--lib",
+            "--features",
+            features,
+        ]),
+    })?;
     let name = format!("{}{LIBRARY}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let built = target().join(profile.directory()).join(&name);
     fs::create_dir_all(directory).map_err(|error| told(directory, &error))?;
@@ -90,6 +121,15 @@ pub(crate) fn library(directory: &Path, profile: Profile) -> Result<PathBuf, Str
         fs::copy(&built, &copy).map_err(|error| told(&built, &error))?;
     }
     Ok(copy)
+}
+
+/// Builds the library as a phone's is, with Mozilla's roots, and with flags for the linker.
+pub(crate) fn linked(profile: Profile, flags: &[&str]) -> Command {
+    let mut command = cargo(["rustc", "--quiet", "--profile", profile.name()]);
+    command.args(["-p", "vtrix-sandbox-uniffi", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--features", "bundled-roots", "--"]);
+    command.args(flags.iter().map(|flag| format!("-Clink-arg=-Wl,{flag}")));
+    command
 }
 
 /// Generates a language's sources from the library into `directory`, which holds nothing else.

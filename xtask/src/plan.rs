@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Steps of [`steps`].
-const STEPS: usize = 20 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 21 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -44,6 +44,18 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.tests(
         "the client with every feature",
         cargo(["test", "-p", "vtrix-sandbox", "--all-features"]),
+    )?;
+    progress.tests(
+        "secure connections with Mozilla's roots inside, as on Android",
+        cargo([
+            "test",
+            "-p",
+            "vtrix-harness",
+            "--test",
+            "secure",
+            "--features",
+            "vtrix-sandbox/bundled-roots",
+        ]),
     )?;
     progress.measured("fuzz targets, a minute each", fuzz::step)?;
     progress.check("signatures to come, in each language", documents::previews)?;
