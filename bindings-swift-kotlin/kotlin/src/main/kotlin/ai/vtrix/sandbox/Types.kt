@@ -1,5 +1,6 @@
 package ai.vtrix.sandbox
 
+import java.io.ByteArrayOutputStream
 import java.time.Instant
 import ai.vtrix.sandbox.ffi.CollectedOutput as NativeCollected
 import ai.vtrix.sandbox.ffi.CommandFinished as NativeFinished
@@ -82,11 +83,21 @@ public class CommandFinished internal constructor(private val native: NativeFini
     /** [outputBytes] as text; what is not UTF-8 shows as U+FFFD. */
     public val output: String by lazy { native.output.decodeToString() }
 
+    /** [outputBytes], piece by piece, each with the stream it came from. */
+    public val pieces: List<Pair<StandardStream, ByteArray>>
+        get() {
+            var from = 0
+            return native.pieces.map { piece ->
+                val to = from + piece.length.toInt()
+                (StandardStream.of(piece.stream) to native.output.copyOfRange(from, to)).also { from = to }
+            }
+        }
+
     /** The part of [outputBytes] that was standard output. */
-    public val stdoutBytes: ByteArray by lazy { part(NativeStream.STDOUT) }
+    public val stdoutBytes: ByteArray by lazy { part(StandardStream.STDOUT) }
 
     /** The part of [outputBytes] that was standard error. */
-    public val stderrBytes: ByteArray by lazy { part(NativeStream.STDERR) }
+    public val stderrBytes: ByteArray by lazy { part(StandardStream.STDERR) }
 
     /** [stdoutBytes] as text. */
     public val stdout: String get() = stdoutBytes.decodeToString()
@@ -103,21 +114,10 @@ public class CommandFinished internal constructor(private val native: NativeFini
     /** Something in the background still held the command's output when it was over; that is not kept. */
     public val outputIncomplete: Boolean get() = native.outputIncomplete
 
-    private fun part(stream: NativeStream): ByteArray {
-        val all = native.output
-        val pieces = native.pieces
-        val part = ByteArray(pieces.filter { it.stream == stream }.sumOf { it.length.toInt() })
-        var from = 0
-        var to = 0
-        for (piece in pieces) {
-            val length = piece.length.toInt()
-            if (piece.stream == stream) {
-                all.copyInto(part, to, from, from + length)
-                to += length
-            }
-            from += length
-        }
-        return part
+    private fun part(stream: StandardStream): ByteArray {
+        val part = ByteArrayOutputStream()
+        for ((from, bytes) in pieces) if (from == stream) part.write(bytes)
+        return part.toByteArray()
     }
 
     /** Shows no output. */

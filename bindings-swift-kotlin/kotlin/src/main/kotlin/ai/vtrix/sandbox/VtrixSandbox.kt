@@ -42,8 +42,11 @@ public object VtrixSandbox {
 
     /**
      * Tells [listener] what the library and its connections do, from [level] on; nobody, if there is none. The last
-     * one set counts. It is called on the library's own threads and must return soon; one that throws is not told
-     * again.
+     * one set counts. It is called on a thread of the log's own, one line after the other, and may call the library.
+     * One that throws is not told again.
+     *
+     * Waits for a call of the listener before that is under way, unless this is called from it: afterwards that one is
+     * not told again.
      */
     public fun setLog(level: LogLevel, listener: ((level: LogLevel, target: String, text: String) -> Unit)?) {
         val native = listener?.let {
