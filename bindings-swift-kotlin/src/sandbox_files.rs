@@ -181,7 +181,8 @@ impl Sandbox {
                 .download_file(remote.clone(), local)
                 .mkdir_recursive(options.mkdir_recursive);
             if options.progress {
-                download = download.progress(move |progress| board.tell(progress));
+                let seen = board.clone().seen();
+                download = download.progress(move |progress| board.tell(progress)).confirm(seen);
             }
             async move {
                 let local = told(download.await?)?;

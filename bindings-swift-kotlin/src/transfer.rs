@@ -1,11 +1,12 @@
 //! An upload or a download that goes on, and how far it is.
 //!
 //! Progress waits until it is asked for; past a limit, of each file only the newest: a slow listener
-//! slows nothing, and no more waits than the limit and one report for each file.
+//! slows nothing, and no more waits than the limit and one report for each file. Only the end of a
+//! download waits for it, so that a listener which fails at the last report leaves no file behind.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -43,6 +44,8 @@ struct News {
     pending: Vec<Progress>,
     /// Where each file's newest report is in `pending`.
     newest: HashMap<String, usize>,
+    /// Somebody has taken all there was and come back for more, or asks no more: nobody objects.
+    seen: bool,
     over: bool,
 }
 
@@ -65,25 +68,53 @@ impl News {
 
 /// What a transfer tells, for whoever asks.
 #[derive(Clone, Default)]
-pub(crate) struct Board(Arc<(Mutex<News>, Notify)>);
+pub(crate) struct Board(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    news: Mutex<News>,
+    /// There is news, or there will be none.
+    told: Notify,
+    /// What was told has been seen.
+    seen: Notify,
+}
 
 impl Board {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.0.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn tell(&self, progress: &vtrix_sandbox::Progress) {
-        let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut news = self.news();
+        news.seen = false;
         news.add(progress.into());
         drop(news);
-        self.0.1.notify_one();
+        self.0.told.notify_one();
+    }
+
+    /// Waits until the listener has taken what was told, and has not objected to it: it came back.
+    pub(crate) async fn seen(self) {
+        while !self.news().seen {
+            self.0.seen.notified().await;
+        }
+    }
+
+    fn see(&self) {
+        self.news().seen = true;
+        self.0.seen.notify_one();
     }
 
     async fn next(&self) -> Vec<Progress> {
         loop {
             {
-                let mut news = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut news = self.news();
                 if news.over || !news.pending.is_empty() {
                     return news.take();
                 }
+                news.seen = true;
             }
-            self.0.1.notified().await;
+            self.0.seen.notify_one();
+            self.0.told.notified().await;
         }
     }
 }
@@ -93,9 +124,8 @@ struct Over(Board);
 
 impl Drop for Over {
     fn drop(&mut self) {
-        let (news, changed) = &*self.0.0;
-        news.lock().unwrap_or_else(PoisonError::into_inner).over = true;
-        changed.notify_one();
+        self.0.news().over = true;
+        self.0.0.told.notify_one();
     }
 }
 
@@ -140,11 +170,13 @@ impl Transfer {
         Ok(self.board.next().await)
     }
 
-    /// Waits for the end, and says where downloaded files are. Once.
+    /// Waits for the end, and says where downloaded files are. Once. Progress that was not asked for
+    /// until then does not matter any more.
     pub async fn finish(
         &self,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<Vec<SavedFile>, SandboxError> {
+        self.board.see();
         let job = self.job.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(job) = job else {
             return Err(SandboxError::plain(

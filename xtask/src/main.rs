@@ -31,6 +31,8 @@ mod shrink;
 mod size;
 mod snippets;
 mod steps;
+#[cfg(test)]
+mod surface;
 mod swift;
 mod tidy;
 mod tools;

@@ -52,7 +52,7 @@ pub(crate) fn check() -> Result<(), String> {
 }
 
 /// The lines of each code block in a language.
-fn blocks<'a>(text: &'a str, language: &str) -> Vec<Vec<&'a str>> {
+pub(crate) fn blocks<'a>(text: &'a str, language: &str) -> Vec<Vec<&'a str>> {
     let fence = format!("```{language}");
     let mut lines = text.lines();
     let mut blocks = Vec::new();

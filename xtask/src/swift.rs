@@ -6,14 +6,16 @@
 mod package;
 mod toolchain;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mobile::{
     Gateway, LIBRARY, Profile, counted_by, judged, library, locked, mirror, number_after, script,
+    told,
 };
 use crate::steps::{Count, Progress, quiet, run};
-use crate::{apple, examples, root, target};
+use crate::{apple, examples, root, snippets, target};
 
 use self::package::source;
 pub(crate) use self::package::{install, lay_down, module_map};
@@ -135,6 +137,20 @@ fn script_of(swift: &Toolchain, work: &Path, name: &str) -> Result<PathBuf, Stri
     script(path, &swift.command(work, "consumer", &[]), &rest)
 }
 
+/// The README's lines of use as a program: it is compiled, not run, as it names a gateway that isn't.
+fn readme(directory: &Path) -> Result<(), String> {
+    let path = root().join("bindings-swift-kotlin/README.md");
+    let text = fs::read_to_string(&path).map_err(|error| told(&path, &error))?;
+    let used = text.split_once("### Use").map(|(_, text)| snippets::blocks(text, "swift"));
+    let lines = used.and_then(|blocks| blocks.into_iter().next());
+    let lines = lines.ok_or("the README shows no use of the Swift package")?.join("\n");
+    fs::create_dir_all(directory)
+        .and_then(|()| {
+            fs::write(directory.join("main.swift"), format!("let token = \"\"\n{lines}\n"))
+        })
+        .map_err(|error| told(directory, &error))
+}
+
 /// Puts package, consumer and what they need into the directory that is shared with the root.
 fn prepare(work: &Path, profile: Profile) -> Result<(), String> {
     let source = source();
@@ -149,6 +165,7 @@ fn prepare(work: &Path, profile: Profile) -> Result<(), String> {
     mirror(&source.join("consumer"), &work.join("consumer"))?;
     mirror(&root().join("examples/swift/Sources"), &work.join("consumer/Sources"))?;
     mirror(&root().join("examples/swift"), &work.join("examples"))?;
+    readme(&work.join("consumer/Sources/readme"))?;
     mirror(&root().join("tests/conformance/scenarios"), &work.join("scenarios"))?;
     mirror(&root().join("docs"), &work.join("docs"))
 }

@@ -2,9 +2,9 @@
 import PackageDescription
 
 // Programs that depend on the package as anybody's would: `cargo xtask swift` copies this out of the tree, with the
-// five examples beside it, and builds it there against the package named by VTRIX_PACKAGE.
+// five examples and the README's lines beside it, and builds it there against the package named by VTRIX_PACKAGE.
 
-let programs = ["conformance", "bench", "basic", "stream", "attach", "files", "lifecycle"]
+let programs = ["conformance", "bench", "readme", "basic", "stream", "attach", "files", "lifecycle"]
 
 let package = Package(
     name: "consumer",

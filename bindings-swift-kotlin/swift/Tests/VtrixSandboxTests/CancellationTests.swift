@@ -159,6 +159,24 @@ final class CancellationTests: XCTestCase {
         }
     }
 
+    func testAListenerThatThrowsAtTheLastReportLeavesNoFile() async throws {
+        let local = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try await withSandbox { sandbox in
+            try await sandbox.write("/tmp/file", String(repeating: "x", count: 1 << 20))
+            let error = await thrown {
+                try await sandbox.downloadFile("/tmp/file", to: local, onProgress: { progress in
+                    if progress.transferred == 1 << 20 { throw Mine() }
+                })
+            }
+            XCTAssert(error is Mine, "\(error as Any)")
+            try await eventually("no call goes on") { Library.liveObjects().tasks == 0 }
+            XCTAssertFalse(FileManager.default.fileExists(atPath: local.path))
+            let saved = try await sandbox.downloadFile("/tmp/file", to: local, onProgress: { _ in })
+            XCTAssertEqual(saved.flatMap { try? Data(contentsOf: $0).count }, 1 << 20)
+            try FileManager.default.removeItem(at: local)
+        }
+    }
+
     func testAfterCloseEveryCallFailsAtOnce() async throws {
         try await withSandbox { sandbox in
             let waiting = Task { try await sandbox.run(long) }
