@@ -32,15 +32,19 @@ const LEFT_OUT: [&str; 9] = [
 ];
 
 /// Runs a command in the root directory. Arguments: the root, the directories that are shared with
-/// it, `--`, then the command.
+/// it, `--`, then the command. The machine's trusted roots are shared as well: a client of TLS is built
+/// from nothing else.
 const ENTER: &str = r#"
 root=$1; shift
 mkdir -p "$root/proc" "$root/dev"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+set -- /etc/ssl /usr/share/ca-certificates "$@"
 while [ "$1" != -- ]; do
-    mkdir -p "$root$1"
-    mount --bind "$1" "$root$1"
+    if [ -d "$1" ]; then
+        mkdir -p "$root$1"
+        mount --bind "$1" "$root$1"
+    fi
     shift
 done
 shift
