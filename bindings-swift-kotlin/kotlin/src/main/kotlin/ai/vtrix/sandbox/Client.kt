@@ -34,7 +34,7 @@ public class Client(options: ClientOptions = ClientOptions()) : AutoCloseable {
      * @throws SandboxException.Timeout if it stays on its way for longer than [CreateOptions.timeout].
      */
     public suspend fun create(options: CreateOptions): Sandbox =
-        Sandbox(translated { native.create(options.native(), null) })
+        Sandbox(called { native.create(options.native(), null) })
 
     /**
      * Connects to a sandbox that exists. One that is not active can be attached to; its calls then fail until it is.
@@ -42,7 +42,7 @@ public class Client(options: ClientOptions = ClientOptions()) : AutoCloseable {
      * @param env environment of every command run through the handle: what create was given is not known here.
      */
     public suspend fun attach(id: String, env: Map<String, String> = emptyMap()): Sandbox =
-        Sandbox(translated { native.attach(id, AttachOptions(env), null) })
+        Sandbox(called { native.attach(id, AttachOptions(env), null) })
 
     /** Lists the sandboxes that these credentials may see, a page at a time. */
     public suspend fun list(
@@ -52,29 +52,29 @@ public class Client(options: ClientOptions = ClientOptions()) : AutoCloseable {
         offset: Long? = null,
     ): ListResult {
         val options = ListOptions(userId, status, limit?.count("limit"), offset?.count("offset"))
-        return ListResult(translated { native.list(options, null) })
+        return ListResult(called { native.list(options, null) })
     }
 
     /** Reads what the gateway knows of a sandbox, without connecting to it. */
-    public suspend fun get(id: String): SandboxInfo = SandboxInfo(translated { native.get(id, null) })
+    public suspend fun get(id: String): SandboxInfo = SandboxInfo(called { native.get(id, null) })
 
     /** Deletes a sandbox with everything in it, for good. */
-    public suspend fun delete(id: String): Unit = translated { native.delete(id, null) }
+    public suspend fun delete(id: String): Unit = called { native.delete(id, null) }
 
     /** Reads the pool's figures. For operators. */
-    public suspend fun poolStatus(): PoolStatus = PoolStatus(translated { native.poolStatus(null) })
+    public suspend fun poolStatus(): PoolStatus = PoolStatus(called { native.poolStatus(null) })
 
     /** Starts replacing the pool's sandboxes by ones of [image], or of the image that is configured. For operators. */
     public suspend fun rollingStart(image: String? = null): RollingStatus =
-        RollingStatus(translated { native.rollingStart(image, null) })
+        RollingStatus(called { native.rollingStart(image, null) })
 
     /** Reads how far the rolling update is. For operators. */
     public suspend fun rollingStatus(): RollingStatus =
-        RollingStatus(translated { native.rollingStatus(null) })
+        RollingStatus(called { native.rollingStatus(null) })
 
     /** Stops the rolling update where it is. For operators. */
     public suspend fun rollingCancel(): RollingStatus =
-        RollingStatus(translated { native.rollingCancel(null) })
+        RollingStatus(called { native.rollingCancel(null) })
 
     /**
      * Closes the client and every sandbox handle made from it. Calls in progress and all later ones fail with

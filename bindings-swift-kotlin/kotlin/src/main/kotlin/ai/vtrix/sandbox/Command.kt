@@ -31,7 +31,7 @@ public class Command internal constructor(private val native: NativeCommand) {
      * @throws SandboxException.ConnectionLost if nobody can say.
      * @throws SandboxException.CommandNotFound if no such command is remembered.
      */
-    public suspend fun wait(): CommandFinished = CommandFinished(translated { native.waitFinished(null) })
+    public suspend fun wait(): CommandFinished = CommandFinished(called { native.waitFinished(null) })
 
     /** Replays what the command wrote, the last 512 KB of it, then follows it until it ends. */
     public fun logs(): Flow<LogEvent> = pulled(
@@ -51,11 +51,11 @@ public class Command internal constructor(private val native: NativeCommand) {
      * call, the last 512 KB. The result says whether that is all.
      */
     public suspend fun collectOutput(streams: Streams = Streams.BOTH): CollectedOutput =
-        CollectedOutput(translated { native.collectOutput(streams.native, null) })
+        CollectedOutput(called { native.collectOutput(streams.native, null) })
 
     /** Sends a signal to the command's whole process group, as [Sandbox.kill]. */
     public suspend fun kill(signal: Signal = Signal.TERM): Unit =
-        translated { native.kill(signal.native, null) }
+        called { native.kill(signal.native, null) }
 
     /** Shows the command's name and number. */
     override fun toString(): String = "Command(cmdId=$cmdId, pid=$pid, exitCode=$exitCode)"

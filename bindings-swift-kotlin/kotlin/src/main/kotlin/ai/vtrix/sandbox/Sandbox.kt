@@ -70,8 +70,8 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         onStderr: (suspend (ByteArray) -> Unit)? = null,
     ): CommandFinished {
         val request = options.request(command, args)
-        if (onStdout == null && onStderr == null) return CommandFinished(translated { native.run(request, null) })
-        return translated { native.runWatched(request) }.watched(onStdout, onStderr)
+        if (onStdout == null && onStderr == null) return CommandFinished(called { native.run(request, null) })
+        return called { native.runWatched(request) }.watched(onStdout, onStderr)
     }
 
     /** Starts a command in the background and returns once it runs. It outlives handle, connection and program. */
@@ -79,7 +79,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         command: String,
         args: List<String> = emptyList(),
         options: RunOptions = RunOptions.DEFAULT,
-    ): Command = Command(translated { native.spawn(options.request(command, args), null) })
+    ): Command = Command(called { native.spawn(options.request(command, args), null) })
 
     /**
      * Runs a command and gives its events as they arrive. It is started when the flow is collected, anew each time,
@@ -116,14 +116,14 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
 
     /** Sends a signal to a command's whole process group. Of a command that has ended it does nothing. */
     public suspend fun kill(cmdId: String, signal: Signal = Signal.TERM): Unit =
-        translated { native.kill(cmdId, signal.native, null) }
+        called { native.kill(cmdId, signal.native, null) }
 
     /** Reads a text file or an image. Of a text more than 204,800 bytes long the beginning. */
-    public suspend fun read(path: String): ReadResult = ReadResult.of(translated { native.read(path, null) })
+    public suspend fun read(path: String): ReadResult = ReadResult.of(called { native.read(path, null) })
 
     /** Writes a text file and returns the number of bytes written. */
     public suspend fun write(path: String, content: String): Long =
-        translated { native.write(path, content, null) }.toLong()
+        called { native.write(path, content, null) }.toLong()
 
     /**
      * Replaces the one place where [oldText] occurs in a file, and returns the gateway's words about it.
@@ -132,18 +132,18 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
      * @throws SandboxException.EditAmbiguous if it occurs more than once.
      */
     public suspend fun edit(path: String, oldText: String, newText: String): String =
-        translated { native.edit(path, oldText, newText, null) }
+        called { native.edit(path, oldText, newText, null) }
 
     /**
      * Writes files of bytes, all in one flight. If some of several fail, [SandboxException.Partial] names each; the
      * others are written.
      */
     public suspend fun writeFiles(files: List<WriteFile>): Unit =
-        translated { native.writeFiles(files.map(WriteFile::native), null) }
+        called { native.writeFiles(files.map(WriteFile::native), null) }
 
     /** Reads a whole file, of any content; `null` if there is no such file. At most [max] bytes: 256 MiB. */
     public suspend fun readToBuffer(path: String, max: Long? = null): ByteArray? =
-        translated { native.readToBuffer(path, max?.count("max"), null) }
+        called { native.readToBuffer(path, max?.count("max"), null) }
 
     /** Reads a file of any size and content in chunks, of about 64 KiB unless said otherwise. */
     public fun readStream(path: String, chunkSize: Long? = null): Flow<ByteArray> = pulled(
@@ -153,17 +153,17 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     )
 
     /** Makes a directory and its parents. One that is there already is fine. */
-    public suspend fun mkdir(path: String): Unit = translated { native.mkdir(path, null) }
+    public suspend fun mkdir(path: String): Unit = called { native.mkdir(path, null) }
 
     /** Lists a directory. */
     public suspend fun listFiles(path: String): List<FileEntry> =
-        translated { native.listFiles(path, null) }.map(::FileEntry)
+        called { native.listFiles(path, null) }.map(::FileEntry)
 
     /** Looks at a path; that nothing is there is no error. */
-    public suspend fun stat(path: String): FileInfo = FileInfo(translated { native.stat(path, null) })
+    public suspend fun stat(path: String): FileInfo = FileInfo(called { native.stat(path, null) })
 
     /** Whether something is at a path. */
-    public suspend fun exists(path: String): Boolean = translated { native.exists(path, null) }
+    public suspend fun exists(path: String): Boolean = called { native.exists(path, null) }
 
     /**
      * Uploads a file of any size from this machine, in bounded memory. It appears under its path when it is complete;
@@ -183,7 +183,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     ) {
         val options = TransferOptions(mkdirRecursive, mode?.count("mode"), onProgress != null)
         val path = local.native("local")
-        translated { native.uploadFile(path, remote, options) }.told(onProgress)
+        called { native.uploadFile(path, remote, options) }.told(onProgress)
     }
 
     /**
@@ -201,7 +201,7 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     ): Path? {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
         val path = local.native("local")
-        val saved = translated { native.downloadFile(remote, path, options) }.told(onProgress)
+        val saved = called { native.downloadFile(remote, path, options) }.told(onProgress)
         return saved.firstOrNull()?.local?.let { Paths.get(it) }
     }
 
@@ -218,12 +218,12 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
     ): Map<String, Path?> {
         val options = TransferOptions(mkdirRecursive, null, onProgress != null)
         val list = files.map { (remote, local) -> FileLocation(remote, local.native("local")) }
-        val saved = translated { native.downloadFiles(list, options) }.told(onProgress)
+        val saved = called { native.downloadFiles(list, options) }.told(onProgress)
         return saved.associate { file -> file.path to file.local?.let { Paths.get(it) } }
     }
 
     /** Reads what the gateway knows of the sandbox now, for [info] and its neighbours. */
-    public suspend fun refresh(): Unit = translated { native.refresh(null) }
+    public suspend fun refresh(): Unit = called { native.refresh(null) }
 
     /**
      * Stops the sandbox; its files stay, its processes end.
@@ -236,16 +236,16 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
         blocking: Boolean = false,
         pollInterval: Duration? = null,
         timeout: Duration? = null,
-    ): Unit = translated {
+    ): Unit = called {
         val interval = pollInterval?.native("pollInterval")
         native.stop(StopOptions(blocking, interval, timeout?.native("timeout")), null)
     }
 
     /** Starts a stopped sandbox. It is not active yet when this returns: [waitUntilActive]. */
-    public suspend fun start(): Unit = translated { native.start(null) }
+    public suspend fun start(): Unit = called { native.start(null) }
 
     /** Stops and starts the sandbox. It is not active yet when this returns. */
-    public suspend fun restart(): Unit = translated { native.restart(null) }
+    public suspend fun restart(): Unit = called { native.restart(null) }
 
     /**
      * Waits until the sandbox is active.
@@ -254,25 +254,25 @@ public class Sandbox internal constructor(private val native: NativeSandbox) : A
      * @throws SandboxException.Timeout after [timeout].
      */
     public suspend fun waitUntilActive(timeout: Duration): Unit =
-        translated { native.waitUntilActive(timeout.native("timeout"), null) }
+        called { native.waitUntilActive(timeout.native("timeout"), null) }
 
     /** Adds [seconds], 1 to [VtrixSandbox.MAX_EXTEND_SECONDS], to the sandbox's lifetime. */
-    public suspend fun extend(seconds: Long): Unit = translated { native.extend(seconds.count("seconds"), null) }
+    public suspend fun extend(seconds: Long): Unit = called { native.extend(seconds.count("seconds"), null) }
 
     /** [extend], then [refresh]. */
     public suspend fun extendTimeout(seconds: Long): Unit =
-        translated { native.extendTimeout(seconds.count("seconds"), null) }
+        called { native.extendTimeout(seconds.count("seconds"), null) }
 
     /** Changes resources or image; at least one is needed. The gateway may make the sandbox anew; its files stay. */
     public suspend fun update(spec: Spec? = null, image: String? = null): Unit =
-        translated { native.update(UpdateOptions(spec?.native(), image), null) }
+        called { native.update(UpdateOptions(spec?.native(), image), null) }
 
     /** Applies the sandbox's configuration now: its stored payloads, or [payloads] in their place this one time. */
     public suspend fun configure(payloads: List<Payload>? = null): Unit =
-        translated { native.configure(payloads?.map(Payload::native), null) }
+        called { native.configure(payloads?.map(Payload::native), null) }
 
     /** Deletes the sandbox with everything in it, for good. The handle stays, to be closed. */
-    public suspend fun delete(): Unit = translated { native.delete(null) }
+    public suspend fun delete(): Unit = called { native.delete(null) }
 
     /**
      * Whether there is a connection: what holds now, then each change. After [ConnectionEvent.Closed] it ends.

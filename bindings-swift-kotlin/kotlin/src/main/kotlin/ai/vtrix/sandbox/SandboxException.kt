@@ -6,6 +6,8 @@ import java.nio.file.Path
 import java.nio.file.Paths
 import kotlin.time.Duration
 import kotlin.time.toKotlinDuration
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import ai.vtrix.sandbox.ffi.SandboxException as NativeException
 
 /**
@@ -225,6 +227,12 @@ private fun exceptionOf(facts: Facts): SandboxException = when (ErrorKind.of(fac
     ErrorKind.FILE_IO -> SandboxException.FileIo(facts)
     ErrorKind.GATEWAY -> SandboxException.Gateway(facts)
     ErrorKind.INTERNAL -> SandboxException.Internal(facts)
+}
+
+/** Makes a suspending call as [translated] does; of a coroutine that is cancelled already, none. */
+internal suspend inline fun <T> called(call: () -> T): T {
+    currentCoroutineContext().ensureActive()
+    return translated(call)
 }
 
 /** Makes a call and turns what it throws into what this library throws. */

@@ -17,7 +17,7 @@ internal fun <S : Disposable, T> pulled(
     next: suspend (S) -> List<T>,
     cancel: (S) -> Unit,
 ): Flow<T> = flow {
-    translated { open() }.ended(cancel) { stream -> batches({ next(stream) }) { emit(it) } }
+    called { open() }.ended(cancel) { stream -> batches({ next(stream) }) { emit(it) } }
 }
 
 /** Shows the output of a running command as it comes, and waits for its end. */

@@ -4,7 +4,9 @@ import java.nio.file.Files
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.takeWhile
 import kotlinx.coroutines.launch
@@ -12,6 +14,7 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlin.time.Duration.Companion.milliseconds
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -92,6 +95,27 @@ class CancellationTest {
             sandbox.run("true")
             assertNull(withTimeoutOrNull(500.milliseconds) { sandbox.run(LONG) })
             eventually("nothing of it runs") { sandbox.run("! pgrep -x sleep").success }
+        }
+    }
+
+    @Test
+    fun `for a coroutine that is cancelled already nothing starts`() = runBlocking(Dispatchers.Default) {
+        withSandbox { sandbox ->
+            val local = Files.createTempFile("vtrix", null)
+            val calls = listOf<suspend () -> Unit>(
+                { sandbox.run("touch /tmp/made") },
+                { sandbox.run("touch /tmp/made", onStdout = {}) },
+                { sandbox.stream("touch /tmp/made").first() },
+                { sandbox.uploadFile(local, "/tmp/made") },
+            )
+            for (call in calls) {
+                launch {
+                    currentCoroutineContext().cancel()
+                    assertThrows<CancellationException> { call() }
+                }.join()
+            }
+            Files.delete(local)
+            assertFalse(sandbox.exists("/tmp/made"))
         }
     }
 
