@@ -7,10 +7,10 @@ import kotlinx.coroutines.flow.Flow
 
 /** Of the stable surface, which gains [Gap]. */
 sealed interface ExecEvent {
-    data class Gap(val stream: OutputStream, val from: ULong, val to: ULong) : ExecEvent
+    data class Gap(val stream: StandardStream, val from: ULong, val to: ULong) : ExecEvent
 }
 
-enum class OutputStream { STDOUT, STDERR }
+enum class StandardStream { STDOUT, STDERR }
 
 /** The size of a terminal, in characters. */
 data class Pty(val rows: Int, val cols: Int)

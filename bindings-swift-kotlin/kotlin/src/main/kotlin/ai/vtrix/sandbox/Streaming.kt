@@ -48,7 +48,7 @@ private inline fun <T> batches(next: () -> List<T>, take: (T) -> Unit) {
     }
 }
 
-/** Reads something to its end or not, and ends it: after its own end that does nothing, before, it kills the command. */
+/** Reads something, and ends it: after its own end that does nothing; before, it kills the command. */
 private inline fun <S : Disposable, R> S.ended(cancel: (S) -> Unit, read: (S) -> R): R = try {
     read(this)
 } finally {

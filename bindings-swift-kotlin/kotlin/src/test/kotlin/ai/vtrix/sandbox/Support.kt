@@ -27,7 +27,7 @@ internal fun deafClient(baseUrl: String): Client = Client(
     ClientOptions(baseUrl = baseUrl, heartbeatInterval = PATIENCE * 10, heartbeatTimeout = PATIENCE * 20),
 )
 
-/** A file of this machine that is so large that nothing is through with it before it is cancelled. It takes no space. */
+/** A file of this machine so large that nothing is through with it before it is cancelled. It takes no space. */
 internal suspend fun withLargeFile(test: suspend (Path) -> Unit) {
     val file = Files.createTempFile("upload", ".bin")
     try {

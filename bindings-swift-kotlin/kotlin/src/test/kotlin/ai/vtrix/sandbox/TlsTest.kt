@@ -21,7 +21,8 @@ class TlsTest {
     @Test
     fun `a certificate is trusted that was given, and no other`() = runBlocking(Dispatchers.Default) {
         val mine = Identity()
-        Proxy(mine.context.serverSocketFactory.createServerSocket(0, 50, InetAddress.getLoopbackAddress())).use { front ->
+        val sockets = mine.context.serverSocketFactory
+        Proxy(sockets.createServerSocket(0, 50, InetAddress.getLoopbackAddress())).use { front ->
             val url = front.url.replace("http:", "https:")
             withSandbox(Client(ClientOptions(baseUrl = url, extraRootPem = listOf(mine.pem)))) { sandbox ->
                 assertEquals("secret\n", sandbox.run("echo secret").output)
