@@ -151,9 +151,15 @@ fn build(work: &Path, profile: Profile) -> Result<(), String> {
     need_programs(&[("mvn", "Maven 3.8 or later"), ("java", "a JDK, 17 or later")])?;
     need_space(1)?;
     let generated = work.join("generated");
-    let library = library(&resources(work)?, profile)?;
+    let resources = resources(work)?;
     let fresh = work.join("fresh");
-    generate(&library, "kotlin", &fresh)?;
+    if profile == Profile::Mobile {
+        // What the generator reads is among the symbols that a phone's library goes without.
+        generate(&library(&resources, Profile::Dev)?, "kotlin", &fresh)?;
+        library(&resources, profile)?;
+    } else {
+        generate(&library(&resources, profile)?, "kotlin", &fresh)?;
+    }
     hide(&fresh)?;
     mirror(&fresh, &generated.join("kotlin"))?;
     let mut package = maven(work, &tree());
