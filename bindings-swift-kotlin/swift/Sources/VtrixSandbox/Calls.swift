@@ -81,7 +81,7 @@ func tell(
         while let onProgress {
             let news = try await translating { try await transfer.nextProgress() }
             if news.isEmpty { break }
-            for progress in news { try await onProgress(progress) }
+            for progress in news { try await onProgress(TransferProgress(progress)) }
         }
         return try await translating { try await transfer.finish(cancellation: nil) }
     } onCancel: {

@@ -56,12 +56,12 @@ public final class Client: Sendable {
             limit: try limit?.count("limit"),
             offset: try offset?.count("offset")
         )
-        return try await call { [native] in try await native.list(options: options, cancellation: $0) }
+        return ListResult(try await call { [native] in try await native.list(options: options, cancellation: $0) })
     }
 
     /// Reads what the gateway knows of a sandbox, without connecting to it.
     public func get(_ id: String) async throws -> SandboxInfo {
-        try await call { [native] in try await native.get(id: id, cancellation: $0) }
+        SandboxInfo(try await call { [native] in try await native.get(id: id, cancellation: $0) })
     }
 
     /// Deletes a sandbox with everything in it, for good.
@@ -71,22 +71,22 @@ public final class Client: Sendable {
 
     /// Reads the pool's figures. For operators.
     public func poolStatus() async throws -> PoolStatus {
-        try await call { [native] in try await native.poolStatus(cancellation: $0) }
+        PoolStatus(try await call { [native] in try await native.poolStatus(cancellation: $0) })
     }
 
     /// Starts replacing the pool's sandboxes by ones of `image`, or of the image that is configured. For operators.
     public func rollingStart(image: String? = nil) async throws -> RollingStatus {
-        try await call { [native] in try await native.rollingStart(image: image, cancellation: $0) }
+        RollingStatus(try await call { [native] in try await native.rollingStart(image: image, cancellation: $0) })
     }
 
     /// Reads how far the rolling update is. For operators.
     public func rollingStatus() async throws -> RollingStatus {
-        try await call { [native] in try await native.rollingStatus(cancellation: $0) }
+        RollingStatus(try await call { [native] in try await native.rollingStatus(cancellation: $0) })
     }
 
     /// Stops the rolling update where it is. For operators.
     public func rollingCancel() async throws -> RollingStatus {
-        try await call { [native] in try await native.rollingCancel(cancellation: $0) }
+        RollingStatus(try await call { [native] in try await native.rollingCancel(cancellation: $0) })
     }
 
     /// Closes the client and every sandbox handle made from it. Calls in progress and all later ones fail as

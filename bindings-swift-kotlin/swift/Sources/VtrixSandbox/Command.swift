@@ -52,13 +52,13 @@ public final class Command: Sendable, CustomStringConvertible {
     /// call, the last 512 KB. The result says whether that is all.
     public func collectOutput(_ streams: Streams = .both) async throws -> CollectedOutput {
         CollectedOutput(try await call { [native] in
-            try await native.collectOutput(streams: streams, cancellation: $0)
+            try await native.collectOutput(streams: streams.native, cancellation: $0)
         })
     }
 
     /// Sends a signal to the command's whole process group, as ``Sandbox/kill(_:signal:)``.
     public func kill(_ signal: Signal = .term) async throws {
-        try await call { [native] in try await native.kill(signal: signal, cancellation: $0) }
+        try await call { [native] in try await native.kill(signal: signal.native, cancellation: $0) }
     }
 
     /// Shows the command's name.

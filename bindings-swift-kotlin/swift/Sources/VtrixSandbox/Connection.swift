@@ -3,14 +3,27 @@ import VtrixSandboxGenerated
 /// Whether there is a connection to a sandbox, from ``Sandbox/connectionEvents``. It decides nothing: a call makes a
 /// connection when it needs one, whatever was told here, and fails with an error of its own.
 ///
-/// - `connected`: there is one, or there are several.
-/// - `idle`: there is none because none is needed; the next call makes one.
-/// - `lost(reason)`: the last one broke, or the gateway closed it. Calls that were under way have failed; the next one
-///   connects anew. The reason is for people.
-/// - `closed`: there will be none any more: the handle was closed or let go of. Nothing comes after it.
-///
 /// There is no further state: what a later version tells beside these is told by something else.
-public typealias ConnectionEvent = VtrixSandboxGenerated.ConnectionEvent
+public enum ConnectionEvent: Sendable, Hashable {
+    /// There is one, or there are several.
+    case connected
+    /// There is none because none is needed; the next call makes one.
+    case idle
+    /// The last one broke, or the gateway closed it. Calls that were under way have failed; the next one connects anew.
+    /// The reason is for people.
+    case lost(reason: String)
+    /// There will be none any more: the handle was closed or let go of. Nothing comes after it.
+    case closed
+
+    init(_ native: VtrixSandboxGenerated.ConnectionEvent) {
+        switch native {
+        case .connected: self = .connected
+        case .idle: self = .idle
+        case let .lost(reason): self = .lost(reason: reason)
+        case .closed: self = .closed
+        }
+    }
+}
 
 /// A listener of ``Sandbox/watchConnection(_:)``. Letting go of this changes nothing.
 public final class ConnectionWatch: Sendable {
@@ -59,13 +72,13 @@ private final class Listener: ConnectionListener {
         self.function = function
     }
 
-    func changed(event: ConnectionEvent) throws {
-        try function(event)
+    func changed(event: VtrixSandboxGenerated.ConnectionEvent) throws {
+        try function(ConnectionEvent(event))
     }
 }
 
 extension Source where Element == ConnectionEvent {
     convenience init(_ events: ConnectionEvents) {
-        self.init(pull: { try await events.nextBatch() }, stop: { events.cancel() })
+        self.init(pull: { try await events.nextBatch().map(ConnectionEvent.init) }, stop: { events.cancel() })
     }
 }

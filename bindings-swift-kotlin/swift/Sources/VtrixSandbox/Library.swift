@@ -1,7 +1,38 @@
 import VtrixSandboxGenerated
 
 /// How much a line of the log matters.
-public typealias LogLevel = VtrixSandboxGenerated.LogLevel
+public enum LogLevel: Sendable, Hashable {
+    /// Something failed.
+    case error
+    /// Something may fail.
+    case warn
+    /// What an operator wants to see.
+    case info
+    /// What a developer wants to see.
+    case debug
+    /// Everything.
+    case trace
+
+    init(_ native: VtrixSandboxGenerated.LogLevel) {
+        switch native {
+        case .error: self = .error
+        case .warn: self = .warn
+        case .info: self = .info
+        case .debug: self = .debug
+        case .trace: self = .trace
+        }
+    }
+
+    var native: VtrixSandboxGenerated.LogLevel {
+        switch self {
+        case .error: .error
+        case .warn: .warn
+        case .info: .info
+        case .debug: .debug
+        case .trace: .trace
+        }
+    }
+}
 
 /// What concerns the library as a whole.
 public enum Library {
@@ -27,7 +58,7 @@ public enum Library {
         _ level: LogLevel,
         listener: (@Sendable (LogLevel, _ target: String, _ text: String) -> Void)?
     ) throws {
-        try translating { try setLogListener(level: level, listener: listener.map(Listener.init)) }
+        try translating { try setLogListener(level: level.native, listener: listener.map(Listener.init)) }
     }
 }
 
@@ -54,7 +85,7 @@ private final class Listener: LogListener {
         self.function = function
     }
 
-    func log(level: LogLevel, target: String, text: String) {
-        function(level, target, text)
+    func log(level: VtrixSandboxGenerated.LogLevel, target: String, text: String) {
+        function(LogLevel(level), target, text)
     }
 }

@@ -123,7 +123,7 @@ public struct CreateOptions: Sendable {
     func native() throws -> VtrixSandboxGenerated.CreateOptions {
         VtrixSandboxGenerated.CreateOptions(
             userId: userId,
-            spec: spec,
+            spec: spec?.native(),
             labels: labels,
             payloads: payloads.map { $0.native() },
             ttlHours: ttlHours,

@@ -56,12 +56,12 @@ extension Sandbox {
 
     /// Lists a directory.
     public func listFiles(_ path: String) async throws -> [FileEntry] {
-        try await call { [native] in try await native.listFiles(path: path, cancellation: $0) }
+        try await call { [native] in try await native.listFiles(path: path, cancellation: $0) }.map(FileEntry.init)
     }
 
     /// Looks at a path; that nothing is there is no error.
     public func stat(_ path: String) async throws -> FileInfo {
-        try await call { [native] in try await native.stat(path: path, cancellation: $0) }
+        FileInfo(try await call { [native] in try await native.stat(path: path, cancellation: $0) })
     }
 
     /// Whether something is at a path.

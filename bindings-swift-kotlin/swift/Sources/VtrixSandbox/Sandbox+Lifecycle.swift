@@ -58,7 +58,7 @@ extension Sandbox {
 
     /// Changes resources or image; at least one is needed. The gateway may make the sandbox anew; its files stay.
     public func update(spec: Spec? = nil, image: String? = nil) async throws {
-        let options = UpdateOptions(spec: spec, image: image)
+        let options = UpdateOptions(spec: spec?.native(), image: image)
         try await call { [native] in try await native.update(options: options, cancellation: $0) }
     }
 

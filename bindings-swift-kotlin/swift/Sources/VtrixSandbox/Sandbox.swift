@@ -18,7 +18,7 @@ public final class Sandbox: Sendable, CustomStringConvertible {
     /// The sandbox's name in every call.
     public var id: String { native.id() }
     /// What the gateway last told of the sandbox; ``refresh()`` asks again.
-    public var info: SandboxInfo { native.info() }
+    public var info: SandboxInfo { SandboxInfo(native.info()) }
     /// The status last told: `active`, `stopped`, `destroying`, …
     public var status: String { native.status() }
     /// When the sandbox was created, where the gateway told.
@@ -108,7 +108,7 @@ public final class Sandbox: Sendable, CustomStringConvertible {
 
     /// Sends a signal to a command's whole process group. Of a command that has ended it does nothing.
     public func kill(_ cmdId: String, signal: Signal = .term) async throws {
-        try await call { [native] in try await native.kill(cmdId: cmdId, signal: signal, cancellation: $0) }
+        try await call { [native] in try await native.kill(cmdId: cmdId, signal: signal.native, cancellation: $0) }
     }
 
     /// Closes this handle: calls in progress and all later ones fail as ``SandboxError/Kind/closed``, commands that

@@ -1,54 +1,6 @@
 import Foundation
 import VtrixSandboxGenerated
 
-/// Resources and image of a sandbox, as Kubernetes writes them. Empty: the gateway's default.
-public typealias Spec = VtrixSandboxGenerated.Spec
-/// What the gateway knows of a sandbox. Fields that it leaves out are empty.
-public typealias SandboxInfo = VtrixSandboxGenerated.SandboxInfo
-/// One page of ``Client/list(userId:status:limit:offset:)``.
-public typealias ListResult = VtrixSandboxGenerated.ListResult
-/// Where a page is in the whole.
-public typealias Pagination = VtrixSandboxGenerated.Pagination
-/// One entry of a directory.
-public typealias FileEntry = VtrixSandboxGenerated.FileEntry
-/// What is at a path.
-public typealias FileInfo = VtrixSandboxGenerated.FileInfo
-/// How far a transfer is.
-public typealias TransferProgress = VtrixSandboxGenerated.Progress
-/// One of a command's two output streams.
-public typealias StandardStream = VtrixSandboxGenerated.OutputStream
-/// Which of the two to collect.
-public typealias Streams = VtrixSandboxGenerated.Streams
-/// A signal that a command's process group can be sent.
-public typealias Signal = VtrixSandboxGenerated.Signal
-/// How a command ended, as far as it is known. There is no further way to end: what nobody told is `unknown`.
-public typealias Outcome = VtrixSandboxGenerated.Outcome
-/// The pool of sandboxes, in numbers.
-public typealias PoolStatus = VtrixSandboxGenerated.PoolStatus
-/// A rolling update of the pool's image, or that there is none.
-public typealias RollingStatus = VtrixSandboxGenerated.RollingStatus
-
-extension Outcome: CustomStringConvertible {
-    /// How it ended, for people.
-    public var description: String {
-        switch self {
-        case let .exited(code): "exited with \(code)"
-        case let .killed(signal, _): "killed by signal \(signal)"
-        case .timedOut: "timed out"
-        case let .unknown(reason, _, _): "unknown: \(reason)"
-        }
-    }
-
-    /// The exit status, where the command has one.
-    public var exitCode: Int32? {
-        switch self {
-        case let .exited(code): code
-        case let .killed(_, code): code
-        default: nil
-        }
-    }
-}
-
 /// A command that ended, or whose end could not be waited for, with its output.
 ///
 /// A value: it holds no connection open. ``Sandbox/command(_:)`` gives the command's handle again.
@@ -77,7 +29,7 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
         pid = native.pid
         cwd = native.cwd
         startedAt = native.startedAt
-        outcome = native.outcome
+        outcome = Outcome(native.outcome)
         outputData = native.output
         outputTruncated = native.outputTruncated
         outputIncomplete = native.outputIncomplete
@@ -116,7 +68,7 @@ public struct CommandFinished: Sendable, CustomStringConvertible {
         var from = outputData.startIndex
         for piece in lengths {
             let to = from + Int(piece.length)
-            body(piece.stream, outputData[from..<to])
+            body(StandardStream(piece.stream), outputData[from..<to])
             from = to
         }
     }
@@ -160,7 +112,7 @@ public struct LogEvent: Sendable, CustomStringConvertible {
     public let missing: UInt64
 
     init(_ native: LogEntry) {
-        stream = native.stream
+        stream = StandardStream(native.stream)
         data = native.data
         offset = native.offset
         missing = native.missing
@@ -207,8 +159,8 @@ public enum ExecEvent: Sendable, CustomStringConvertible {
         case let .start(cmdId, pid, cwd): self = .start(cmdId: cmdId, pid: pid, cwd: cwd)
         case let .output(.stdout, data, offset): self = .stdout(Output(data: data, offset: offset))
         case let .output(.stderr, data, offset): self = .stderr(Output(data: data, offset: offset))
-        case let .gap(stream, from, to): self = .gap(stream: stream, from: from, to: to)
-        case let .done(outcome, incomplete): self = .done(outcome: outcome, outputIncomplete: incomplete)
+        case let .gap(stream, from, to): self = .gap(stream: StandardStream(stream), from: from, to: to)
+        case let .done(outcome, incomplete): self = .done(outcome: Outcome(outcome), outputIncomplete: incomplete)
         case let .other(name): self = .other(type: name)
         }
     }
