@@ -125,6 +125,15 @@ mod tests {
         );
     }
 
+    /// Cargo leaves LTO out, in silence, where a library is an rlib, too: then the AAR, which is built
+    /// with every type that the crate has, would not be what is measured here.
+    #[test]
+    fn what_is_shipped_is_optimised_at_link_time_as_well() {
+        let manifest = crate::root().join("bindings-swift-kotlin/Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        assert!(manifest.contains("\ncrate-type = [\"cdylib\", \"staticlib\"]\n"));
+    }
+
     #[test]
     fn sections_are_added_up() {
         let told = "lib.so  :\nsection  size  addr\n.text  12  64\n.eh_frame 30 1\n.textual 5 1\n";
