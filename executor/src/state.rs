@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::contract::AgentConfig;
@@ -15,6 +15,9 @@ use crate::process::registry::Registry;
 /// Where commands find programs.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Bytes of messages that all connections together have at work: four of the largest size.
+const MESSAGES: usize = 256 * 1024 * 1024;
+
 /// One sandbox, as its connections see it. Lives on the agent's one thread.
 pub(crate) struct Sandbox {
     pub(crate) config: AgentConfig,
@@ -22,6 +25,7 @@ pub(crate) struct Sandbox {
     pub(crate) registry: Rc<Registry>,
     /// Edits read a file and then replace it: one at a time, so that none undoes another.
     pub(crate) edits: Mutex<()>,
+    messages: Arc<Semaphore>,
     env: RefCell<Rc<BTreeMap<String, String>>>,
     clients: Cell<usize>,
     connections: Cell<usize>,
@@ -49,6 +53,7 @@ impl Sandbox {
             workdir: workdir.into(),
             registry,
             edits: Mutex::new(()),
+            messages: Arc::new(Semaphore::new(MESSAGES)),
             env: RefCell::new(Rc::new(env)),
             clients: Cell::new(0),
             connections: Cell::new(0),
@@ -67,6 +72,13 @@ impl Sandbox {
     /// Sets variables for every later command.
     pub(crate) fn set_env(&self, set: BTreeMap<String, String>) {
         Rc::make_mut(&mut self.env.borrow_mut()).extend(set);
+    }
+
+    /// Waits for the right to hold a message of `length` bytes while it is worked on.
+    pub(crate) async fn hold(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = length.min(MESSAGES) as u32;
+        // It is never closed.
+        Arc::clone(&self.messages).acquire_many_owned(bytes).await.ok()
     }
 
     /// Notes that a client said something.

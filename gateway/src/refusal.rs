@@ -78,6 +78,11 @@ impl Refusal {
         Self::new(413, format!("the request's body is larger than {limit} bytes"))
     }
 
+    /// 413: not large, but it would be once it is parsed.
+    pub(crate) fn too_many_values() -> Self {
+        Self::new(413, "the request's body holds more values than the gateway takes")
+    }
+
     /// 431: a head larger than the token's.
     pub(crate) fn large_head(limit: usize) -> Self {
         Self::new(431, format!("the request's head is larger than {limit} bytes"))

@@ -31,7 +31,10 @@ const IDLE: Duration = Duration::from_hours(12);
 const LONGEST_IDLE: Duration = crate::config::LONGEST_TTL;
 /// Bytes of large bodies that a token has in memory at once; further ones wait to be read.
 const BODIES: usize = 128 * 1024 * 1024;
-/// Unit of that account.
+/// Bytes that what its bodies said takes in memory, likewise: from when a body is parsed to when
+/// its request is done with. At least as much as one body of the largest size.
+pub(crate) const PARSED: usize = 128 * 1024 * 1024;
+/// Unit of these accounts.
 const KIB: usize = 1024;
 
 /// How much the holder of one token may use. A line of the file of tokens can set each.
@@ -122,6 +125,7 @@ struct Usage {
     requests: AtomicUsize,
     connections: AtomicUsize,
     bodies: Arc<Semaphore>,
+    parsed: Arc<Semaphore>,
     /// True once the token opens nothing any more.
     revoked: watch::Sender<bool>,
 }
@@ -132,6 +136,7 @@ impl Grant {
             requests: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             bodies: Arc::new(Semaphore::new(BODIES / KIB)),
+            parsed: Arc::new(Semaphore::new(PARSED / KIB)),
             revoked: watch::Sender::new(false),
         };
         Self { project, admin, limits, usage: Arc::new(usage) }
@@ -182,9 +187,13 @@ impl Grant {
 
     /// Waits for the right to hold a body of `bytes` in memory.
     pub(crate) async fn body(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let kibibytes = bytes.div_ceil(KIB).min(BODIES / KIB) as u32;
-        // It is never closed.
-        Arc::clone(&self.usage.bodies).acquire_many_owned(kibibytes).await.ok()
+        hold(&self.usage.bodies, bytes.min(BODIES)).await
+    }
+
+    /// Waits for the right to hold what a body says, `bytes` in memory. Who holds it waits for no
+    /// right to hold a body.
+    pub(crate) async fn parsed(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        hold(&self.usage.parsed, bytes.min(PARSED)).await
     }
 
     fn count(&self, of: fn(&Usage) -> &AtomicUsize, most: usize) -> Option<Counted> {
@@ -195,6 +204,12 @@ impl Grant {
             .ok()?;
         Some(Counted { usage: Arc::clone(&self.usage), of })
     }
+}
+
+async fn hold(account: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    let kibibytes = bytes.div_ceil(KIB) as u32;
+    // It is never closed.
+    Arc::clone(account).acquire_many_owned(kibibytes).await.ok()
 }
 
 /// One of a token's places, given back when dropped.

@@ -125,7 +125,8 @@ fn families() -> Result<Rules, seccompiler::BackendError> {
         netlink.push(is(2, Op::Ne, protocol)?);
     }
     let rules = vec![SeccompRule::new(others)?, SeccompRule::new(netlink)?];
-    Ok(BTreeMap::from([(libc::SYS_socket, rules)]))
+    // A pair is made by the family's own code, too, and may load it.
+    Ok(BTreeMap::from([(libc::SYS_socket, rules.clone()), (libc::SYS_socketpair, rules)]))
 }
 
 fn refused() -> Result<Rules, seccompiler::BackendError> {

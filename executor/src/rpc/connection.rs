@@ -94,11 +94,12 @@ async fn converse(
     let Some(socket) = stream.get_mut().write_through(outbound.clone()) else { return };
     let heard = Rc::clone(&stream.get_ref().heard);
     heard.set(Instant::now());
+    let taking = Cell::new(false);
     let mut writing = std::pin::pin!(outbound.write_to(&socket));
     let end = tokio::select! {
-        end = read(&mut stream, link, &heard) => end,
+        end = read(&mut stream, link, &heard, &taking) => end,
         _ = &mut writing => End::Gone,
-        () = watch(outbound, &heard) => End::Gone,
+        () = watch(outbound, &heard, &taking) => End::Gone,
         () = async { sandbox.closing().await; let _ = timeout(LAST_ANSWERS, link.idle()).await; } =>
             End::Refused(1001, "the sandbox stops"),
         () = unused(link, idle) => End::Refused(1001, "nothing was called for long"),
@@ -202,10 +203,14 @@ async fn shake_hands(
 }
 
 /// Reads messages until the peer is done, breaks the rules or goes away.
-async fn read(stream: &mut WebSocketStream<Wire>, link: &Rc<Link>, heard: &Cell<Instant>) -> End {
+async fn read(
+    stream: &mut WebSocketStream<Wire>,
+    link: &Rc<Link>,
+    heard: &Cell<Instant>,
+    taking: &Cell<bool>,
+) -> End {
     while let Some(message) = stream.next().await {
-        // Nothing is read while a message waits for its turn: that silence is not the peer's.
-        heard.set(Instant::now());
+        taking.set(true);
         let taken = match message {
             Ok(Message::Text(text)) => link.take(text).await,
             Ok(Message::Binary(_)) => {
@@ -226,6 +231,8 @@ async fn read(stream: &mut WebSocketStream<Wire>, link: &Rc<Link>, heard: &Cell<
             Err(Error::Protocol(_)) => return End::Refused(1002, "this is no WebSocket frame"),
             Err(_) => return End::Gone,
         };
+        heard.set(Instant::now());
+        taking.set(false);
         if taken == Err(Gone) {
             return End::Gone;
         }
@@ -234,9 +241,14 @@ async fn read(stream: &mut WebSocketStream<Wire>, link: &Rc<Link>, heard: &Cell<
 }
 
 /// Pings a silent peer; returns when it must be taken for dead.
-async fn watch(outbound: &Outbound, heard: &Cell<Instant>) {
+async fn watch(outbound: &Outbound, heard: &Cell<Instant>, taking: &Cell<bool>) {
     loop {
         tokio::time::sleep(LOOK).await;
+        if taking.get() {
+            // Nothing is read while a message waits for its turn, pongs neither: that silence is
+            // not the peer's.
+            heard.set(Instant::now());
+        }
         let heard = outbound.unblocked_at().map_or(heard.get(), |at| at.max(heard.get()));
         match judge(Instant::now(), heard, outbound.blocked_since()) {
             Verdict::Alive => {}
@@ -357,6 +369,17 @@ mod tests {
         let judged = |after| judge(since + Duration::from_secs(after), heard, Some(since));
         assert_eq!(judged(60 * 60 - 1), Verdict::Alive);
         assert_eq!(judged(60 * 60), Verdict::Dead);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_not_read_from_is_not_silent() {
+        let outbound = Outbound::new();
+        let (heard, taking) = (Cell::new(Instant::now()), Cell::new(true));
+        let mut watching = std::pin::pin!(watch(&outbound, &heard, &taking));
+        assert!(timeout(10 * SILENCE, &mut watching).await.is_err());
+        taking.set(false);
+        assert!(timeout(SILENCE - LOOK, &mut watching).await.is_err());
+        assert!(timeout(2 * LOOK, &mut watching).await.is_ok());
     }
 
     #[tokio::test]

@@ -32,6 +32,14 @@ pub(super) const PARSE_ELSEWHERE: usize = 64 * 1024;
 /// Of messages above this, in bytes, a connection has one at work and one read at a time.
 const BIG: usize = 1024 * 1024;
 
+/// Messages up to this, in bytes, are on no account: most calls are smaller, and how many are open
+/// is bounded.
+const FREE: usize = 4096;
+
+/// Bytes of messages up to [`BIG`] that a connection has at work; the next is read when there is
+/// room. All they wait for is the sandbox's own work, never that the peer reads.
+const AT_WORK: usize = 16 * 1024 * 1024;
+
 /// Answers with file content or a listing that a connection has in the making: each is in memory
 /// until there is room to send it.
 const HEAVY: usize = 4;
@@ -46,6 +54,7 @@ pub(super) struct Link {
     idle: Notify,
     used: Cell<Instant>,
     big: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
     heavy: Arc<Semaphore>,
     stopped: Cell<bool>,
 }
@@ -54,17 +63,33 @@ pub(super) struct Link {
 pub(super) struct Body {
     text: Utf8Bytes,
     params: Option<Range<usize>>,
-    _big: Option<OwnedSemaphorePermit>,
+    _turn: Turn,
 }
 
+/// The right to hold a message in memory: its connection's and its sandbox's.
+type Turn = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>;
+
 impl Body {
+    /// Reads what a call needs of its parameters, away from the thread that serves everyone where
+    /// there are many, and drops the message: what comes next may wait for the peer.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&Params<'_>) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        if self.len() > PARSE_ELSEWHERE {
+            files::elsewhere(move || read(&self.params()?)).await
+        } else {
+            read(&self.params()?)
+        }
+    }
+
     /// Reads the parameters.
     pub(super) fn params(&self) -> Result<Params<'_>, RpcError> {
         Params::new(self.params.clone().map(|range| &self.text.as_str()[range]))
     }
 
     /// Length of the whole message, in bytes.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.text.len()
     }
 }
@@ -123,6 +148,7 @@ impl Link {
             idle: Notify::new(),
             used: Cell::new(Instant::now()),
             big: Arc::new(Semaphore::new(1)),
+            at_work: Arc::new(Semaphore::new(AT_WORK)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
             stopped: Cell::new(false),
         })
@@ -134,11 +160,7 @@ impl Link {
         if !self.control {
             self.sandbox.hear();
         }
-        let big = if text.len() > BIG {
-            Some(Arc::clone(&self.big).acquire_owned().await.map_err(|_| Gone)?)
-        } else {
-            None
-        };
+        let turn = self.turn(text.len()).await?;
         let head = if text.len() > PARSE_ELSEWHERE {
             let text = text.clone();
             let parsed = tokio::task::spawn_blocking(move || Head::parse(&text)).await;
@@ -154,8 +176,21 @@ impl Link {
         if let Err(error) = self.admit(&id) {
             return self.refuse(Refusal { id: Some(id), error }).await;
         }
-        self.run(id, method, Body { text, params, _big: big });
+        self.run(id, method, Body { text, params, _turn: turn });
         Ok(())
+    }
+
+    /// Waits for the right to hold a message of `length` bytes. The gateway's own are small, and
+    /// wait for nobody.
+    async fn turn(&self, length: usize) -> Result<Turn, Gone> {
+        if length <= FREE || self.control {
+            return Ok(None);
+        }
+        let (own, permits) =
+            if length > BIG { (&self.big, 1) } else { (&self.at_work, length as u32) };
+        let own = Arc::clone(own).acquire_many_owned(permits).await.map_err(|_| Gone)?;
+        let shared = self.sandbox.hold(length).await.ok_or(Gone)?;
+        Ok(Some((own, shared)))
     }
 
     /// Answers a message that became no call. The reader waits for room to do so, so that a peer
@@ -239,15 +274,15 @@ impl Link {
 async fn call_method(call: &Call, method: &str, body: Body) -> Result<(), Failure> {
     match method {
         exec_wire::EXEC => exec::exec(call, body).await,
-        exec_wire::EXEC_LOGS => exec::exec_logs(call, &body).await,
-        exec_wire::KILL => exec::kill(call, &body).await,
+        exec_wire::EXEC_LOGS => exec::exec_logs(call, body).await,
+        exec_wire::KILL => exec::kill(call, body).await,
         files_wire::READ => files::read(call, body).await,
         files_wire::WRITE => files::write(call, body).await,
         files_wire::EDIT => files::edit(call, body).await,
         files_wire::WRITE_BINARY => files::write_binary(call, body).await,
         files_wire::LIST_FILES => files::list_files(call, body).await,
         files_wire::STAT => files::stat(call, body).await,
-        files_wire::READ_STREAM => files::read_stream(call, &body).await,
+        files_wire::READ_STREAM => files::read_stream(call, body).await,
         contract::CONTROL_ENV if call.link.control => control::env(call, &body).await,
         contract::CONTROL_ACTIVITY if call.link.control => control::activity(call).await,
         contract::CONTROL_REFUSE if call.link.control => control::refuse(call).await,

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use vtrix_protocol::limits::{FOREIGN_MESSAGE, OUTPUT_CHUNK};
 use vtrix_protocol::{codes, exec as wire};
 
-use super::dispatch::{Body, Call, Failure, PARSE_ELSEWHERE};
+use super::dispatch::{Body, Call, Failure};
 use super::error::{RpcError, words};
 use super::frame::{self, End};
 use super::params::{Params, check_path};
@@ -75,11 +75,7 @@ fn parse(params: &Params<'_>) -> Result<Exec, RpcError> {
 
 /// Runs a command; see `docs/protocol.md`.
 pub(super) async fn exec(call: &Call, body: Body) -> Result<(), Failure> {
-    let exec = if body.len() > PARSE_ELSEWHERE {
-        super::files::elsewhere(move || parse(&body.params()?)).await?
-    } else {
-        parse(&body.params()?)?
-    };
+    let exec = body.read(parse).await?;
     let detached = exec.request.detached;
     let observer = start(call, exec)?;
     if detached {
@@ -128,34 +124,38 @@ fn start_error(error: StartError) -> RpcError {
 }
 
 /// Replays and follows a command's output.
-pub(super) async fn exec_logs(call: &Call, body: &Body) -> Result<(), Failure> {
-    let command = find(call, &body.params()?)?;
+pub(super) async fn exec_logs(call: &Call, body: Body) -> Result<(), Failure> {
+    let command = find(call, &body.read(command_id).await?)?;
     follow(call, Observer::new(command, false)).await
 }
 
 /// Signals a command's process group.
-pub(super) async fn kill(call: &Call, body: &Body) -> Result<(), Failure> {
-    let params = body.params()?;
-    let signal = match params.text("signal")?.as_deref() {
-        None | Some("") => Signal::TERM,
-        Some(name) => {
-            wire::signal_number(name).and_then(Signal::from_named_raw).ok_or_else(|| {
-                RpcError::field("signal", "must be SIGTERM, SIGKILL, SIGINT or SIGHUP")
-            })?
-        }
-    };
-    let command = find(call, &params)?;
+pub(super) async fn kill(call: &Call, body: Body) -> Result<(), Failure> {
+    let (signal, id) = body.read(|params| Ok((signal(params)?, command_id(params)?))).await?;
+    let command = find(call, &id)?;
     if command.outcome().is_none() {
         command.signal(signal);
     }
     call.answer(serde_json::Map::new()).await
 }
 
-fn find(call: &Call, params: &Params<'_>) -> Result<std::rc::Rc<Command>, RpcError> {
-    let id = params.needed_text("cmd_id")?;
+fn signal(params: &Params<'_>) -> Result<Signal, RpcError> {
+    match params.text("signal")?.as_deref() {
+        None | Some("") => Ok(Signal::TERM),
+        Some(name) => wire::signal_number(name)
+            .and_then(Signal::from_named_raw)
+            .ok_or_else(|| RpcError::field("signal", "must be SIGTERM, SIGKILL, SIGINT or SIGHUP")),
+    }
+}
+
+fn command_id(params: &Params<'_>) -> Result<String, RpcError> {
+    params.needed_text("cmd_id").map(std::borrow::Cow::into_owned)
+}
+
+fn find(call: &Call, id: &str) -> Result<std::rc::Rc<Command>, RpcError> {
     call.sandbox()
         .registry
-        .get(&id)
+        .get(id)
         .ok_or_else(|| RpcError::new(codes::COMMAND_NOT_FOUND, "no command of that `cmd_id`"))
 }
 

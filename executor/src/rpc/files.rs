@@ -56,36 +56,29 @@ fn budget(params: &Params<'_>, plain: bool, id: usize) -> Result<usize, RpcError
 
 /// `read`.
 pub(super) async fn read(call: &Call, body: Body) -> Result<(), Failure> {
-    answer_big(call, body, |params, workdir, budget| {
-        let place = Place::new(workdir, &params.path("path")?);
-        reading::read(&place, budget)
-    })
-    .await
+    answer_big(call, body, reading::read).await
 }
 
 /// `list_files`.
 pub(super) async fn list_files(call: &Call, body: Body) -> Result<(), Failure> {
-    answer_big(call, body, |params, workdir, budget| {
-        let place = Place::new(workdir, &params.path("path")?);
-        list::list(&place, budget)
-    })
-    .await
+    answer_big(call, body, list::list).await
 }
 
 async fn answer_big<T: serde::Serialize>(
     call: &Call,
     body: Body,
-    work: impl FnOnce(&Params<'_>, &std::path::Path, usize) -> Result<T, RpcError> + Send + 'static,
+    work: impl FnOnce(&Place, usize) -> Result<T, RpcError> + Send + 'static,
 ) -> Result<(), Failure> {
-    let _turn = call.heavy().await?;
     let workdir = Arc::clone(&call.sandbox().workdir);
     let (id, plain) = (call.id.clone(), call.plain());
-    let message = elsewhere(move || {
-        let params = body.params()?;
-        let budget = budget(&params, plain, id.get().len())?;
-        frame::success(&id, work(&params, &workdir, budget)?)
-    })
-    .await?;
+    let length = id.get().len();
+    let (place, budget) = body
+        .read(move |params| {
+            Ok((Place::new(&workdir, &params.path("path")?), budget(params, plain, length)?))
+        })
+        .await?;
+    let _turn = call.heavy().await?;
+    let message = elsewhere(move || frame::success(&id, work(&place, budget)?)).await?;
     Ok(call.link.outbound.queue(message).await?)
 }
 
@@ -161,10 +154,14 @@ pub(super) async fn edit(call: &Call, body: Body) -> Result<(), Failure> {
 }
 
 /// `read_stream`.
-pub(super) async fn read_stream(call: &Call, body: &Body) -> Result<(), Failure> {
-    let params = body.params()?;
-    let place = Place::new(&call.sandbox().workdir, &params.path("path")?);
-    let chunk = params.at_least("chunk_size", 1)?.unwrap_or(DEFAULT_READ_CHUNK as u64);
+pub(super) async fn read_stream(call: &Call, body: Body) -> Result<(), Failure> {
+    let workdir = Arc::clone(&call.sandbox().workdir);
+    let (place, chunk) = body
+        .read(move |params| {
+            let place = Place::new(&workdir, &params.path("path")?);
+            Ok((place, params.at_least("chunk_size", 1)?.unwrap_or(DEFAULT_READ_CHUNK as u64)))
+        })
+        .await?;
     let chunk = chunk.min(MAX_READ_CHUNK as u64) as usize;
     let stretch = chunk * (STRETCH / chunk).clamp(1, CHUNKS);
     let around = AROUND_CHUNK + call.id.get().len();

@@ -1,8 +1,8 @@
 //! What one connection has to send: a queue bounded in bytes, and the task that writes it.
 //!
 //! Whoever wants to send first reserves room, in turn, and builds its message only then: a peer
-//! that does not read costs the queue and one message in the making, however many calls it has
-//! open. Frames from a server carry no mask, so they are written here, straight from the messages
+//! that does not read costs the queue and the few messages that calls may have in the making
+//! ([`dispatch`](super::dispatch)), however many are open. Frames from a server carry no mask, so they are written here, straight from the messages
 //! to the socket; tungstenite reads, and its own replies (pong, close) pass through the same queue.
 
 use std::cell::{Cell, RefCell};

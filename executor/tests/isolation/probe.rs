@@ -88,6 +88,13 @@ const EXPECTED: &[(&str, &[c_int])] = {
         ("bluetooth", FAMILY),
         ("xdp", FAMILY),
         ("packet", FAMILY),
+        ("pair of vsock", FAMILY),
+        ("pair of tipc", FAMILY),
+        ("pair of rds", FAMILY),
+        ("pair of can", FAMILY),
+        ("pair of bluetooth", FAMILY),
+        ("pair of netlink audit", FAMILY),
+        ("pair of unix", &[0]),
         ("netlink audit", FAMILY),
         ("netlink netfilter", FAMILY),
         ("raw socket", REFUSED),
@@ -217,6 +224,16 @@ fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
     call(libc::SYS_socket, [arguments[0], arguments[1], arguments[2], 0, 0])
 }
 
+fn pair(family: c_int, protocol: c_int) -> c_int {
+    let mut ends = [0; 2];
+    // SAFETY: the call writes two descriptors, for which there is room; they live as long as this
+    // program does.
+    match unsafe { libc::socketpair(family, libc::SOCK_SEQPACKET, protocol, ends.as_mut_ptr()) } {
+        0 => 0,
+        _ => std::io::Error::last_os_error().raw_os_error().unwrap(),
+    }
+}
+
 fn unshare(flags: c_int) -> c_int {
     call(libc::SYS_unshare, [flags.unsigned_abs() as usize, 0, 0, 0, 0])
 }
@@ -233,6 +250,13 @@ fn sockets() -> Vec<(&'static str, c_int)> {
         ("bluetooth", socket(libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)),
         ("xdp", socket(libc::AF_XDP, libc::SOCK_RAW, 0)),
         ("packet", socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
+        ("pair of vsock", pair(libc::AF_VSOCK, 0)),
+        ("pair of tipc", pair(libc::AF_TIPC, 0)),
+        ("pair of rds", pair(libc::AF_RDS, 0)),
+        ("pair of can", pair(libc::AF_CAN, 1)),
+        ("pair of bluetooth", pair(libc::AF_BLUETOOTH, 1)),
+        ("pair of netlink audit", pair(libc::AF_NETLINK, libc::NETLINK_AUDIT)),
+        ("pair of unix", pair(libc::AF_UNIX, 0)),
         ("netlink audit", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)),
         ("netlink netfilter", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)),
         ("raw socket", socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),

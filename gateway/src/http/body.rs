@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::tenant::Grant;
 
 /// Bodies of the routes that take no payloads are a handful of fields.
-const SMALL: usize = 64 * 1024;
+pub(super) const SMALL: usize = 64 * 1024;
 /// For the whole body: 32 MiB at 4 Mbit/s, and a bound on how long a connection is held without
 /// an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -38,6 +38,13 @@ pub(super) struct Body {
     _account: Option<OwnedSemaphorePermit>,
 }
 
+#[cfg(test)]
+impl Body {
+    pub(super) fn of(text: String) -> Self {
+        Self { bytes: text.into(), _account: None }
+    }
+}
+
 impl Deref for Body {
     type Target = [u8];
 
@@ -56,15 +63,22 @@ pub(super) async fn read(body: Incoming, size: Size, grant: &Grant) -> Result<Bo
         // One that does not say how large it is may be as large as it may.
         let announced = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok());
         let expected = announced.unwrap_or(limit);
-        let account =
-            if expected > SMALL && expected <= limit { grant.body(expected).await } else { None };
-        let bytes = collect(body, limit).await?;
-        Ok(Body { bytes, _account: account })
+        if expected > limit {
+            // It is only read so that the refusal arrives: nothing of it is kept.
+            collect(body, 0).await?;
+            return Err(Refusal::too_large(limit));
+        }
+        let account = if expected > SMALL { grant.body(expected).await } else { None };
+        match collect(body, limit).await? {
+            Some(bytes) => Ok(Body { bytes, _account: account }),
+            None => Err(Refusal::too_large(limit)),
+        }
     };
     tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| Err(Refusal::slow_body()))
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+/// The whole body, or `None` past `limit` bytes.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Option<Bytes>, Refusal> {
     let mut kept = BytesMut::new();
     let mut length = 0usize;
     while let Some(frame) = body.frame().await {
@@ -80,5 +94,5 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
             kept = BytesMut::new();
         }
     }
-    if length > limit { Err(Refusal::too_large(limit)) } else { Ok(kept.freeze()) }
+    Ok((length <= limit).then(|| kept.freeze()))
 }

@@ -11,6 +11,7 @@ use vtrix_protocol::control::Created;
 use super::answer::{self, Reply};
 use super::body::{self, Size};
 use super::fields::Fields;
+use super::parse::{Parsed, parse};
 use super::requests;
 use super::router::Route;
 use crate::refusal::Refusal;
@@ -38,11 +39,18 @@ pub(super) async fn dispatch(
         |outcome: Result<(), Refusal>| outcome.map(|()| answer::success::<()>(None, request_id));
     match route {
         Route::Create => {
-            let body = read.await?;
-            let create = requests::create(&body, namespace.to_owned(), &registry.config)?;
-            let registry = Arc::clone(registry);
+            let namespace = namespace.to_owned();
+            let (reader, registry) = (Arc::clone(registry), Arc::clone(registry));
+            let Parsed { value, account } = parse(read.await?, &caller.grant, move |body| {
+                requests::create(body, namespace, &reader.config)
+            })
+            .await?;
             let most = limits.sandboxes;
-            let sandbox = whole(async move { registry.create(create, most).await }).await?;
+            let sandbox = whole(async move {
+                let _account = account;
+                registry.create(value, most).await
+            })
+            .await?;
             Ok(data(Created { sandbox }, request_id))
         }
         Route::List => {
@@ -81,11 +89,13 @@ pub(super) async fn dispatch(
         }
         Route::Configure(id) => {
             let sandbox = find(id)?;
-            let given = requests::configure(&read.await?)?;
-            done(
-                whole_on(registry, sandbox, |r, s| async move { r.configure(&s, given).await })
-                    .await,
-            )
+            let Parsed { value, account } =
+                parse(read.await?, &caller.grant, requests::configure).await?;
+            let configure = |registry: Arc<Registry>, sandbox: Arc<Sandbox>| async move {
+                let _account = account;
+                registry.configure(&sandbox, value).await
+            };
+            done(whole_on(registry, sandbox, configure).await)
         }
         Route::PoolStatus => Ok(data(registry.pool_status(), request_id)),
         Route::RollingStart => {

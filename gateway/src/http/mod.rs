@@ -10,6 +10,7 @@ mod dispatch;
 mod fields;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod parse;
 mod patient;
 mod requests;
 mod router;

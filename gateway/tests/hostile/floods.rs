@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::raw::{FIN, PING, Raw, Said, TEXT, frame, header, text};
 use crate::site::{Outcome, Site, WAYS, Way, listen, probe};
-use crate::support::{PATIENCE, SINGULAR};
+use crate::support::{PATIENCE, PLURAL, SINGULAR};
 
 /// What a flood may cost the gateway or the executor, in KiB. Each flood would come to hundreds of
 /// megabytes if it were kept.
@@ -52,6 +52,12 @@ async fn others(site: &Site) {
     }
 }
 
+/// A call for a large file, in a message that is just not a big one.
+fn padded(n: usize, method: &str) -> String {
+    let params = json!({"path": "/root/large", "padding": "x".repeat(1_000_000)});
+    json!({"id": n, "method": method, "params": params}).to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_calls_and_then_silence() {
     let site = Site::new(&[]).await;
@@ -79,6 +85,16 @@ async fn thousands_of_calls_and_then_silence() {
         ("nonsense", text("nonsense").repeat(CALLS)),
     ];
     let descriptors = site.descriptors();
+    for way in [Way::Executor, Way::Relayed] {
+        for method in ["read", "read_stream"] {
+            let calls = (0..400).flat_map(|n| text(&padded(n, method)));
+            bounded(&site, &format!("{way:?}: large messages for {method}"), async {
+                let mut raw = site.connect(way).await;
+                pour(&mut raw, &calls.collect::<Vec<u8>>(), others(&site)).await;
+            })
+            .await;
+        }
+    }
     for way in WAYS {
         for (what, bytes) in &floods {
             bounded(&site, &format!("{way:?}: {what}"), async {
@@ -226,4 +242,57 @@ async fn requests_whose_answers_nobody_reads() {
         writing.await.expect("no panic");
     })
     .await;
+}
+
+/// A create whose body is `length` bytes long, of which `body` comes.
+fn create(length: usize, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST {PLURAL} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Bodies that are larger than any may be, and say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_announced_too_large() {
+    let site = Site::new(&[]).await;
+    let descriptors = site.descriptors();
+    bounded(&site, "bodies announced too large", async {
+        let mut pouring = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let request = create(64 << 20, &vec![b' '; 16 << 20]);
+            let mut stream = TcpStream::connect(site.served.addr).await.expect("connects");
+            pouring.spawn(async move {
+                stream.write_all(&request).await.expect("taken");
+                stream
+            });
+        }
+        // What the gateway has read of each is all that came.
+        let held = pouring.join_all().await;
+        others(&site).await;
+        drop(held);
+    })
+    .await;
+    site.until_descriptors(descriptors).await;
+}
+
+/// Bodies that take many times their length once they are parsed.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_grow_when_they_are_parsed() {
+    let site = Site::new(&[]).await;
+    let zeros = format!("{{\"x\":[{}0]}}", "0,".repeat(4 << 20));
+    let objects = format!("{{\"x\":[{}{{}}]}}", "{\"\":0},".repeat(1 << 20));
+    for body in [zeros, objects] {
+        let request = create(body.len(), body.as_bytes());
+        bounded(&site, "a body of many values", async {
+            let mut stream = TcpStream::connect(site.served.addr).await.expect("connects");
+            stream.write_all(&request).await.expect("taken");
+            let mut answer = vec![0; 12];
+            let reading = stream.read_exact(&mut answer);
+            tokio::time::timeout(PATIENCE, reading).await.expect("in time").expect("an answer");
+            assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 413");
+        })
+        .await;
+    }
 }
