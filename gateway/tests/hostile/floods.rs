@@ -85,16 +85,6 @@ async fn thousands_of_calls_and_then_silence() {
         ("nonsense", text("nonsense").repeat(CALLS)),
     ];
     let descriptors = site.descriptors();
-    for way in [Way::Executor, Way::Relayed] {
-        for method in ["read", "read_stream"] {
-            let calls = (0..400).flat_map(|n| text(&padded(n, method)));
-            bounded(&site, &format!("{way:?}: large messages for {method}"), async {
-                let mut raw = site.connect(way).await;
-                pour(&mut raw, &calls.collect::<Vec<u8>>(), others(&site)).await;
-            })
-            .await;
-        }
-    }
     for way in WAYS {
         for (what, bytes) in &floods {
             bounded(&site, &format!("{way:?}: {what}"), async {
@@ -106,6 +96,25 @@ async fn thousands_of_calls_and_then_silence() {
     }
     site.until_descriptors(descriptors).await;
     site.unharmed(&mut bystander).await;
+}
+
+/// Messages that are just no big ones, whose calls wait for a peer that reads nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_of_calls_that_wait() {
+    let site = Site::new(&[]).await;
+    site.bystander().await.run("truncate -s 1G /root/large").await;
+    let descriptors = site.descriptors();
+    for way in [Way::Executor, Way::Relayed] {
+        for method in ["read", "read_stream"] {
+            let calls = (0..400).flat_map(|n| text(&padded(n, method)));
+            bounded(&site, &format!("{way:?}: large messages for {method}"), async {
+                let mut raw = site.connect(way).await;
+                pour(&mut raw, &calls.collect::<Vec<u8>>(), others(&site)).await;
+            })
+            .await;
+        }
+    }
+    site.until_descriptors(descriptors).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
