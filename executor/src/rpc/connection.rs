@@ -378,8 +378,8 @@ mod tests {
         let mut watching = std::pin::pin!(watch(&outbound, &heard, &taking));
         assert!(timeout(10 * SILENCE, &mut watching).await.is_err());
         taking.set(false);
-        assert!(timeout(SILENCE - LOOK, &mut watching).await.is_err());
-        assert!(timeout(2 * LOOK, &mut watching).await.is_ok());
+        assert!(timeout(SILENCE / 2, &mut watching).await.is_err());
+        assert!(timeout(SILENCE, &mut watching).await.is_ok());
     }
 
     #[tokio::test]
