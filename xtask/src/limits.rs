@@ -120,6 +120,12 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("user and group ids", "65,536", "executor/src/isolation/idmap.rs", "RANGE: u32 = 65_536"),
     ("open files of a process", "65,536", "executor/src/isolation/rlimits.rs", "OPEN_FILES: u64 = 65_536"),
     ("processes and threads of one id", "16,384", "executor/src/isolation/rlimits.rs", "PROCESSES: u64 = 16_384"),
+    ("large bodies parsed at once", "2", "gateway/src/http/parse.rs", "AT_ONCE: usize = 2;"),
+    ("what those bodies said", "128 M", "gateway/src/tenant.rs", "PARSED: usize = 128 * 1024 * 1024"),
+    ("messages over 1 M, a connection", "one at work", "executor/src/rpc/dispatch.rs", "BIG: usize = 1024 * 1024"),
+    ("messages from 4 K to 1 M at work", "16 M", "executor/src/rpc/dispatch.rs", "AT_WORK: usize = 16 * 1024 * 1024"),
+    ("messages from 4 K to 1 M at work", "16 M", "executor/src/rpc/dispatch.rs", "FREE: usize = 4096"),
+    ("messages over 4 K at work, a sandbox", "256 M", "executor/src/state.rs", "MESSAGES: usize = 256 * 1024 * 1024"),
 ];
 
 /// Checks every line of the table.
