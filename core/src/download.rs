@@ -9,6 +9,8 @@ use std::fmt;
 use std::fs::{Metadata, OpenOptions};
 use std::future::IntoFuture;
 use std::io::{self, ErrorKind as IoErrorKind};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -193,7 +195,8 @@ impl DownloadFiles {
         let count = files.len();
         let mut saved = BTreeMap::new();
         let mut failures = Vec::new();
-        let mut fetches = futures_util::stream::iter(files).map(fetch_one).buffered(AT_ONCE);
+        let mut fetches =
+            futures_util::stream::iter(files).map(fetch_one).buffer_unordered(AT_ONCE);
         while let Some((remote, result)) = fetches.next().await {
             match result {
                 Ok(path) => drop(saved.insert(remote, path)),
@@ -365,9 +368,17 @@ impl Place {
         if self.mkdir_recursive {
             std::fs::create_dir_all(parent).map_err(failed)?;
         }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // What replaces a private file is private while it arrives, too. A new file has the mode
+        // that files usually have here, from the first byte to the last.
+        #[cfg(unix)]
+        if self.existing.is_some() {
+            options.mode(0o600);
+        }
         loop {
             let path = parent.join(temporary_name());
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match options.open(&path) {
                 Ok(file) => {
                     let file = tokio::fs::File::from_std(file);
                     return Ok(Temporary { path, file, kept: false });
@@ -427,6 +438,8 @@ mod tests {
 
         let place = Place::find(&link, false).unwrap();
         let mut temporary = place.begin().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&temporary.path), 0o600, "while it arrives");
         temporary.file.write_all(b"new").await.unwrap();
         temporary.file.flush().await.unwrap();
         temporary.keep(&place).unwrap();
@@ -434,8 +447,24 @@ mod tests {
         assert_eq!(place.asked, link);
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::read(&target).unwrap(), b"new");
-        assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(mode(&target), 0o600);
         assert_eq!(names(directory.path()).len(), 2);
+
+        // One that many may read is there for many once it is whole, and not before.
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o664)).unwrap();
+        let place = Place::find(&target, false).unwrap();
+        let temporary = place.begin().unwrap();
+        assert_eq!(mode(&temporary.path), 0o600);
+        temporary.keep(&place).unwrap();
+        assert_eq!(mode(&target), 0o664);
+
+        // A new one has the mode that any new file has.
+        let new = directory.path().join("new");
+        let place = Place::find(&new, false).unwrap();
+        place.begin().unwrap().keep(&place).unwrap();
+        let usual = directory.path().join("usual");
+        std::fs::write(&usual, "").unwrap();
+        assert_eq!(mode(&new), mode(&usual));
     }
 
     #[tokio::test]

@@ -59,6 +59,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod lifecycle;
+mod no_proxy;
 mod options;
 mod outcome;
 mod pem;

@@ -1,7 +1,7 @@
 //! Which proxy, if any, stands between a client and its gateway.
 //!
 //! A client has one gateway, so this is decided once, when the client is made: by the options, and
-//! where they are silent by the environment, as curl reads it. Both the control plane and the
+//! where they are silent by the environment. Both the control plane and the
 //! WebSocket follow the one decision. Connecting through the proxy is `transport::tunnel`'s.
 
 use std::fmt;
@@ -11,6 +11,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
+use crate::no_proxy;
 
 /// A SOCKS5 user name or password has a length of one byte on the wire (RFC 1929).
 const LONGEST_SOCKS_CREDENTIAL: usize = 255;
@@ -42,7 +43,7 @@ pub(crate) struct Proxy {
 pub(crate) struct ProxyOptions {
     /// A URL; empty for none, whatever the environment says.
     pub(crate) proxy: Option<String>,
-    /// What is reached without a proxy, separated by commas; empty for nothing.
+    /// What is reached without a proxy, as `no_proxy` reads it; empty for nothing.
     pub(crate) no_proxy: Option<String>,
 }
 
@@ -70,7 +71,14 @@ impl Proxy {
             return Ok(None);
         }
         let no_proxy = match &options.no_proxy {
-            Some(list) => list.clone(),
+            Some(list) => match no_proxy::first_mistake(list) {
+                // In the environment others may read more into it.
+                Some(number) => {
+                    let message = format!("no_proxy: entry {number} is no host, port or network");
+                    return Err(Error::invalid(message));
+                }
+                None => list.clone(),
+            },
             None => first(&["NO_PROXY", "no_proxy"], env).map(|(_, list)| list).unwrap_or_default(),
         };
         let target: Uri = gateway
@@ -78,8 +86,7 @@ impl Proxy {
             .parse()
             .map_err(|_| Error::invalid("base_url is longer than a URL may be"))?;
         let proxy = Self::parse(origin, &url, &target)?;
-        let matcher = Matcher::builder().all(url).no(no_proxy).build();
-        Ok(matcher.intercept(&target).map(|_| proxy))
+        Ok((!no_proxy::covers(&no_proxy, gateway)).then_some(proxy))
     }
 
     fn parse(origin: &str, url: &str, target: &Uri) -> Result<Self> {
@@ -242,6 +249,17 @@ mod tests {
     }
 
     #[test]
+    fn an_option_that_lists_no_hosts_is_refused_where_a_variable_is_not() {
+        for list in ["g:x", "a,10.0.0.0/99", "<local>"] {
+            let options = ProxyOptions { no_proxy: Some(list.to_owned()), ..option("http://o") };
+            let error = choose("http://g", &options, &[]).unwrap_err().to_string();
+            assert!(error.starts_with("no_proxy: ") && !error.contains(list), "{error}");
+            let env = [("ALL_PROXY", "http://e"), ("NO_PROXY", list)];
+            assert_eq!(by_env("http://g", &env).as_deref(), Some("http://e:80"));
+        }
+    }
+
+    #[test]
     fn this_host_is_proxied_only_on_request() {
         let env = [("ALL_PROXY", "http://e")];
         for gateway in ["http://localhost:1", "http://127.0.0.9", "https://[::1]:8"] {
@@ -260,6 +278,8 @@ mod tests {
         assert!(except("http://10.1.2.3", "10.0.0.0/8"));
         assert!(except("http://[fd00::1]", "fd00::/8"));
         assert!(except("http://anything", "*"));
+        assert!(except("http://a.g.example:8080", "x *.g.example:8080"));
+        assert!(except("http://[fd00::1]:8080", "[fd00::1]:8080"));
         assert!(!except("http://notg.example", "g.example"));
         assert!(!except("http://11.1.2.3", "10.0.0.0/8"));
         assert!(!except("http://g", " , "));

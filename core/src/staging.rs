@@ -1,4 +1,4 @@
-//! Where a large upload is put together: a directory beside its target.
+//! Where a large upload is put together: a directory beside its target, open to nobody else.
 //!
 //! The first part is the beginning of the whole. Where the executor writes at an offset, which
 //! its answer to that first part tells, the others go to their places in it. Everywhere else each
@@ -108,7 +108,7 @@ impl Staging {
             temporary_name(),
         );
         let script = format!(
-            "{find}{}mkdir -p -- \"$d\" && mkdir -- \"$s\" && printf %s \"$s\"",
+            "{find}{}mkdir -p -- \"$d\" && mkdir -m 700 -- \"$s\" && printf %s \"$s\"",
             check_programs()
         );
         let mut staging = Self {
@@ -216,12 +216,16 @@ impl Staging {
                      else chmod 644 \"$w\"; fi"
                 .to_owned(),
         };
+        // As a small upload: only root may give a file away, and for anybody else the new file is
+        // simply theirs. Before the mode, because a change of owner takes set-id bits away.
+        let chown = "if [ -e \"$t\" ]; then o=$(stat -c %u:%g -- \"$t\") && \
+                     chown \"$o\" \"$w\" 2>/dev/null; fi";
         let script = format!(
             "{}w=$s/whole\n\
              for p in \"$s\"/p*0; do [ -e \"$p\" ] || break; p=${{p%0}}; \
              cat -- \"$p\"[0-9] >>\"$w\" && rm -f -- \"$p\"[0-9] || exit 1; done\n\
              if [ \"$(wc -c <\"$w\")\" -ne {} ]; then echo 'parts are missing' >&2; exit 1; fi\n\
-             {{ {chmod}; }} && mv -f -- \"$w\" \"$t\" && rm -rf -- \"$s\"",
+             {chown}\n{{ {chmod}; }} && mv -f -- \"$w\" \"$t\" && rm -rf -- \"$s\"",
             self.find, self.total,
         );
         // As long as the sandbox's disk needs; a connection that dies ends it as well.

@@ -7,6 +7,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -89,21 +90,21 @@ impl Connector {
             ProxyKind::Socks { remote_dns: false } => {
                 let addresses =
                     tokio::net::lookup_host((host, port)).await.map_err(|e| self.failed(&e))?;
-                let mut last = None;
-                for address in addresses.take(tunnel::MOST_ADDRESSES) {
-                    let stream = self.to_proxy(proxy).await?;
-                    match tunnel::socks(stream, address, proxy.user.as_ref()).await {
-                        Ok(stream) => return Ok(stream),
-                        Err(refusal) if refusal.kind == ErrorKind::ProxyRefused => {
-                            return Err(self.refused(&refusal));
-                        }
-                        Err(refusal) => last = Some(refusal),
-                    }
-                }
-                let none = || tunnel::Refusal::failed("its name has no address");
-                Err(self.refused(&last.unwrap_or_else(none)))
+                let ask = |address| self.ask(proxy, address);
+                let none = || self.refused(&tunnel::Refusal::failed("its name has no address"));
+                each(addresses.collect(), self.config.connect_timeout, ask, || self.late())
+                    .await
+                    .unwrap_or_else(|| Err(none()))
             }
         }
+    }
+
+    async fn ask(&self, proxy: &Proxy, address: SocketAddr) -> Result<Stream, Refused> {
+        let stream = self.to_proxy(proxy).await.map_err(Refused::All)?;
+        tunnel::socks(stream, address, proxy.user.as_ref()).await.map_err(|refusal| {
+            let error = self.refused(&refusal);
+            if refusal.of_address { Refused::This(error) } else { Refused::All(error) }
+        })
     }
 
     async fn to_proxy(&self, proxy: &Proxy) -> Result<Stream> {
@@ -170,6 +171,42 @@ pub(super) async fn within<T>(
     }
 }
 
+/// Why an address was not reached by way of a proxy.
+enum Refused {
+    /// The next may be.
+    This(Error),
+    /// Nor will another be.
+    All(Error),
+}
+
+/// Asks for one address after the other, at most [`tunnel::MOST_ADDRESSES`]. `limit` is shared out
+/// among those that are left, so that one that is silent leaves time for the next. `None`: there is
+/// no address. Of several errors the first that is no refusal is told: it may mend itself.
+async fn each<T, F: Future<Output = Result<T, Refused>>>(
+    mut addresses: Vec<SocketAddr>,
+    limit: Duration,
+    ask: impl Fn(SocketAddr) -> F,
+    late: impl Fn() -> Error,
+) -> Option<Result<T>> {
+    addresses.truncate(tunnel::MOST_ADDRESSES);
+    let end = Instant::now() + limit;
+    let mut told: Option<Error> = None;
+    for (index, address) in addresses.iter().enumerate() {
+        let left = end.saturating_duration_since(Instant::now());
+        let share = left / (addresses.len() - index) as u32;
+        let error = match tokio::time::timeout(share, ask(*address)).await {
+            Ok(Ok(done)) => return Some(Ok(done)),
+            Ok(Err(Refused::All(error))) => return Some(Err(error)),
+            Ok(Err(Refused::This(error))) => error,
+            Err(_) => late(),
+        };
+        if told.as_ref().is_none_or(|told| told.kind() == ErrorKind::ProxyRefused) {
+            told = Some(error);
+        }
+    }
+    told.map(Err)
+}
+
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 fn prepared<R>(mut tcp: HttpConnector<R>, timeout: Duration) -> HttpConnector<R> {
@@ -209,8 +246,6 @@ pub(super) fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn St
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     /// Resolves every name to the same addresses.
@@ -281,5 +316,61 @@ mod tests {
         let live = listener.local_addr().unwrap();
         let found = reach(vec![address, live], Duration::from_secs(1)).await.unwrap();
         assert_eq!(found, live);
+    }
+
+    type Reply = fn() -> Result<(), Refused>;
+
+    /// Asks for `answers.len()` addresses, whose ports say which answer each gets.
+    async fn asked(answers: &[Option<Reply>]) -> (Option<Result<()>>, usize) {
+        let addresses = (0..answers.len() as u16).map(|port| ([127, 0, 0, 1], port).into());
+        let asked = std::cell::Cell::new(0);
+        let ask = |address: SocketAddr| {
+            asked.set(asked.get() + 1);
+            let answer = answers[usize::from(address.port())];
+            async move {
+                match answer {
+                    Some(answer) => answer(),
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        let late = || Error::new(ErrorKind::ConnectTimeout, "late");
+        let end = each(addresses.collect(), Duration::from_secs(10), ask, late).await;
+        (end, asked.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_is_asked_for_every_address() {
+        let unreachable =
+            || Err(Refused::This(Error::new(ErrorKind::ConnectFailed, "host unreachable")));
+        let no_ipv6 = || Err(Refused::This(Error::new(ErrorKind::ProxyRefused, "no IPv6")));
+        let password = || Err(Refused::All(Error::new(ErrorKind::ProxyRefused, "password")));
+        let (unreachable, no_ipv6, password) =
+            (Some(unreachable as _), Some(no_ipv6 as _), Some(password as _));
+        let yes = Some((|| Ok(())) as fn() -> Result<(), Refused>);
+        let kind = |end: Option<Result<()>>| end.unwrap().map_err(|error| error.kind());
+
+        for first in [unreachable, no_ipv6, None] {
+            let (end, count) = asked(&[first, yes, yes]).await;
+            assert_eq!((kind(end), count), (Ok(()), 2));
+        }
+        let (end, count) = asked(&[password, yes]).await;
+        assert_eq!((kind(end), count), (Err(ErrorKind::ProxyRefused), 1));
+        for (answers, told) in [
+            (&[no_ipv6, no_ipv6][..], ErrorKind::ProxyRefused),
+            (&[no_ipv6, unreachable], ErrorKind::ConnectFailed),
+            (&[unreachable, no_ipv6], ErrorKind::ConnectFailed),
+            (&[None, None, None], ErrorKind::ConnectTimeout),
+        ] {
+            let begun = Instant::now();
+            let (end, count) = asked(answers).await;
+            assert_eq!((kind(end), count), (Err(told), answers.len()));
+            assert!(
+                begun.elapsed() <= Duration::from_millis(10_010),
+                "shared out, on a paused clock"
+            );
+        }
+        assert_eq!(asked(&[unreachable; 20]).await.1, tunnel::MOST_ADDRESSES);
+        assert!(asked(&[]).await.0.is_none());
     }
 }

@@ -146,7 +146,7 @@ pub fn session(data: &[u8]) {
             Event::Open { kill } => {
                 world.next += 1;
                 let id = world.next;
-                session.open(Opening { id, sink: Some(id), kill });
+                session.open(Opening { id, sink: Some(id), kill, brief: !kill });
                 world.calls.insert(id, Model { waiting: true, kill, ..Model::default() });
                 continue;
             }

@@ -33,6 +33,7 @@ mod stream;
 mod ticket;
 mod tls;
 mod tunnel;
+mod upgrade;
 mod writer;
 
 pub(crate) use self::exchange::Exchange;

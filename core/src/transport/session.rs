@@ -20,6 +20,10 @@ use crate::error::{Error, ErrorKind, Result, for_people};
 
 /// Frames for calls that were never made that a peer may send before it counts as broken.
 const STRAY_FRAMES: u32 = 1_000;
+/// A command's name. It is kept for as long as the command's handle, and sent back to kill it.
+const LONGEST_CMD_ID: usize = 256;
+/// A command's directory: Linux's longest path, where each byte may have become U+FFFD.
+const LONGEST_CWD: usize = 3 * 4_095;
 
 /// Something that came for one call.
 pub(crate) enum Frame {
@@ -48,7 +52,11 @@ impl Weigh for Result<Frame> {
             Ok(Frame::Stdout(chunk) | Frame::Stderr(chunk)) => chunk.data.len(),
             Ok(Frame::File(data)) => data.len(),
             Ok(Frame::Answer(result)) => result.get().len(),
-            Ok(Frame::Start(_) | Frame::Done { .. }) | Err(_) => 0,
+            Ok(Frame::Start(started)) => {
+                let texts = [&started.cmd_id, &started.cwd];
+                texts.into_iter().flatten().map(String::len).sum()
+            }
+            Ok(Frame::Done { .. }) | Err(_) => 0,
         }
     }
 }
@@ -351,6 +359,14 @@ impl<S> Session<S> {
                 if std::mem::replace(&mut call.started, true) {
                     // A command starts once; what was learnt stays.
                     return Ok(Step::None);
+                }
+                let longer = |text: &Option<Cow<'_, str>>, most| {
+                    text.as_ref().is_some_and(|t| t.len() > most)
+                };
+                if longer(&params.cmd_id, LONGEST_CMD_ID) || longer(&params.cwd, LONGEST_CWD) {
+                    // It has started, and can't be killed by such a name.
+                    let message = "the gateway sent a command's name or directory above the limit";
+                    return Err(Error::new(ErrorKind::Protocol, message));
                 }
                 let cmd_id = params.cmd_id.map(Cow::into_owned).filter(|id| !id.is_empty());
                 call.cmd_id.clone_from(&cmd_id);

@@ -75,6 +75,36 @@ fn bytes_are_counted_per_stream_and_gaps_are_seen() {
 }
 
 #[test]
+fn a_command_whose_name_is_too_long_is_spoiled_and_costs_its_connection() {
+    for (name, directory, fits) in [
+        (LONGEST_CMD_ID, LONGEST_CWD, true),
+        (LONGEST_CMD_ID + 1, 1, false),
+        (1, LONGEST_CWD + 1, false),
+    ] {
+        let mut session = session_with(&[1, 2], true);
+        let (cmd_id, cwd) = ("c".repeat(name), "d".repeat(directory));
+        let text = format!(
+            r#"{{"method":"exec.start","params":{{"id":1,"cmd_id":"{cmd_id}","pid":1,"cwd":"{cwd}"}}}}"#
+        );
+        match step(&mut session, &text) {
+            Step::Deliver(1, frame) => {
+                assert!(fits);
+                assert_eq!(Ok::<_, Error>(frame).weight(), name + directory);
+            }
+            Step::Spoil(1, error) => {
+                assert!(!fits);
+                assert_eq!(error.kind(), ErrorKind::Protocol);
+                assert!(error.message().len() < 100);
+                // As one that was never named: no kill can carry such a name.
+                assert_eq!(session.abandon(1), Left::Nameless);
+            }
+            _ => panic!("neither"),
+        }
+        assert_eq!(session.sink(2).copied(), Some(2));
+    }
+}
+
+#[test]
 fn a_notification_that_says_its_method_late_is_read_all_the_same() {
     let mut session = session_with(&[1], false);
     let data = "x".repeat(100);

@@ -3,6 +3,7 @@
 //! Everything that can fail before the first call is sent fails here, so every error of this
 //! module means that nothing has run.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,21 +11,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Request;
-use http::header::{CONNECTION, HOST, HeaderMap, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Request, StatusCode};
+use http_body_util::Empty;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self};
-use url::Url;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use url::{Position, Url};
 
 use super::answer::refusal;
-use super::connector::{Connector, within};
+use super::connector::{Connector, root_cause, within};
 use super::routes::sandbox_url;
 use super::stream::Stream;
 use super::tls;
+use super::upgrade::{self, Answer, LARGEST_REFUSAL};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -37,6 +44,9 @@ const WRITE_BUFFER: usize = 32 * 1024;
 /// more would save in system calls costs more than that in every small answer, and in memory where
 /// hundreds of sandboxes are held.
 const READ_BUFFER: usize = 32 * 1024;
+
+/// The head of the answer to an upgrade: proxies on the way add to it.
+const LARGEST_HEAD: usize = 64 * 1024;
 
 /// An open connection to one sandbox.
 pub(super) type Socket = WebSocketStream<Watched>;
@@ -71,61 +81,81 @@ impl Dialer {
         settings.write_buffer_size = WRITE_BUFFER;
         settings.max_message_size = Some(self.config.max_message);
         settings.max_frame_size = Some(self.config.max_message);
-        let (socket, answer) =
-            tokio_tungstenite::client_async_with_config(request, stream, Some(settings))
-                .await
-                .map_err(|error| self.upgrade_failed(error))?;
-        // The library leaves this to its caller. None was offered, so none may be chosen.
-        if answer.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            let message = format!("{} chose an extension that nobody offered", self.config.route());
-            return Err(Error::new(ErrorKind::ConnectFailed, message).with_may_have_run(false));
+        let accept = derive_accept_key(request.headers()[SEC_WEBSOCKET_KEY].as_bytes());
+        let agrees = |status| status == StatusCode::SWITCHING_PROTOCOLS;
+        let answer = upgrade::ask(stream, request, LARGEST_HEAD, LARGEST_REFUSAL, agrees)
+            .await
+            .map_err(|error| self.upgrade_failed(&error))?;
+        match answer {
+            Answer::Ours(parts, stream, early) => {
+                agreed(&parts.headers, &accept).map_err(|what| self.no_gateway(what))?;
+                let (early, role) = (early.to_vec(), Role::Client);
+                let settings = Some(settings);
+                Ok(WebSocketStream::from_partially_read(stream, early, role, settings).await)
+            }
+            Answer::Refused(parts, body) if !parts.status.is_informational() => {
+                Err(refusal(parts.status, &parts.headers, &body).with_may_have_run(false))
+            }
+            Answer::Refused(..) => Err(self.no_gateway("it switches to no protocol")),
         }
-        Ok(socket)
     }
 
-    fn upgrade(&self, url: &Url) -> Result<Request<()>> {
+    fn upgrade(&self, url: &Url) -> Result<Request<Empty<Bytes>>> {
         let host = match url.port() {
             Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
             None => url.host_str().unwrap_or_default().to_owned(),
         };
-        // The library writes the path and query of this URI, and reads the scheme only.
-        let uri = url.as_str().replacen("http", "ws", 1);
-        let mut request = Request::get(uri)
+        let mut request = Request::get(&url[Position::BeforePath..])
             .header(HOST, host)
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")
-            .header("sec-websocket-version", "13")
-            .header("sec-websocket-key", generate_key())
-            .body(())
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, generate_key())
+            .body(Empty::new())
             .map_err(|_| Error::invalid("base_url: has characters that no header can carry"))?;
         let credentials: HeaderMap = self.config.credentials()?;
         request.headers_mut().extend(credentials);
         Ok(request)
     }
 
-    fn upgrade_failed(&self, error: tungstenite::Error) -> Error {
-        match error {
-            tungstenite::Error::Http(response) if !response.status().is_informational() => {
-                let body = response.body().as_deref().unwrap_or_default();
-                refusal(response.status(), response.headers(), body).with_may_have_run(false)
-            }
-            tungstenite::Error::Io(error) => {
-                let refused = tls::cause(&error).is_some_and(tls::refused_us);
-                let error = self.connector.failed(&error).with_source(error);
-                // TLS that was there and broke is a broken connection, unless it was us it refused.
-                if error.kind() == ErrorKind::TlsFailed && !refused {
-                    return Error::new(ErrorKind::ConnectFailed, error.message())
-                        .with_may_have_run(false);
-                }
-                error
-            }
-            error => Error::new(
-                ErrorKind::ConnectFailed,
-                format!("{} does not answer as a gateway: {error}", self.config.route()),
-            )
-            .with_may_have_run(false),
+    fn upgrade_failed(&self, error: &hyper::Error) -> Error {
+        let refused = tls::cause(error).is_some_and(tls::refused_us);
+        if !root_cause(error).is::<io::Error>() && tls::cause(error).is_none() {
+            return self.no_gateway(root_cause(error));
         }
+        let error = self.connector.failed(error);
+        // TLS that was there and broke is a broken connection, unless it was us it refused.
+        if error.kind() == ErrorKind::TlsFailed && !refused {
+            return Error::new(ErrorKind::ConnectFailed, error.message()).with_may_have_run(false);
+        }
+        error
     }
+
+    fn no_gateway(&self, what: impl fmt::Display) -> Error {
+        let message = format!("{} does not answer as a gateway: {what}", self.config.route());
+        Error::new(ErrorKind::ConnectFailed, message).with_may_have_run(false)
+    }
+}
+
+/// Whether an answer switches to the WebSocket that was asked for (RFC 6455, 4.1), and else why not.
+fn agreed(headers: &HeaderMap, accept: &str) -> Result<(), &'static str> {
+    let says = |name: HeaderName, word: &str| {
+        let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
+    };
+    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") {
+        return Err("it does not switch to a WebSocket");
+    }
+    if headers.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value.as_bytes() != accept.as_bytes()) {
+        return Err("it accepts another key than was sent");
+    }
+    // None was offered, so none may be chosen.
+    if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS)
+        || headers.contains_key(SEC_WEBSOCKET_PROTOCOL)
+    {
+        return Err("it chose an extension or a protocol that nobody offered");
+    }
+    Ok(())
 }
 
 /// When bytes last moved on a connection, in either direction. A large message on a slow network

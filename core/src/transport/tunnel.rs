@@ -8,13 +8,12 @@ use bytes::Bytes;
 use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio_socks::tcp::Socks5Stream;
 use tokio_socks::{Error as SocksError, IntoTargetAddr};
 
 use super::connector::root_cause;
 use super::stream::Stream;
+use super::upgrade::{self, Answer};
 use crate::error::ErrorKind;
 
 /// Addresses of the gateway that a SOCKS proxy is asked for, one after the other, where its name is
@@ -28,15 +27,17 @@ const LARGEST_HEAD: usize = 16 * 1024;
 pub(super) struct Refusal {
     pub(super) kind: ErrorKind,
     pub(super) words: String,
+    /// It is about the address that was asked for; another may be granted.
+    pub(super) of_address: bool,
 }
 
 impl Refusal {
     pub(super) fn failed(words: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::ConnectFailed, words: words.into() }
+        Self { kind: ErrorKind::ConnectFailed, words: words.into(), of_address: true }
     }
 
     fn refused(words: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::ProxyRefused, words: words.into() }
+        Self { kind: ErrorKind::ProxyRefused, words: words.into(), of_address: false }
     }
 }
 
@@ -47,10 +48,6 @@ pub(super) async fn connect(
     port: u16,
     authorization: Option<HeaderValue>,
 ) -> Result<Stream, Refusal> {
-    let broken = |error: hyper::Error| {
-        let words = root_cause(&error);
-        Refusal::failed(format!("the proxy gave no answer: {words}"))
-    };
     let v6 = host.contains(':');
     let authority = if v6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = Request::builder()
@@ -62,35 +59,16 @@ pub(super) async fn connect(
     if let Some(value) = authorization {
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_HEAD)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let asked = async {
-        let response = sender.send_request(request).await.map_err(broken)?;
-        match response.status() {
-            status if status.is_success() => hyper::upgrade::on(response).await.map_err(broken),
-            status => Err(unsuccessful(status)),
+    // What a proxy writes for people to read is not worth a wait.
+    match upgrade::ask(stream, request, LARGEST_HEAD, 0, |status| status.is_success()).await {
+        Ok(Answer::Ours(_, stream, early)) if early.is_empty() => Ok(stream),
+        Ok(Answer::Ours(..)) => Err(Refusal::failed("the proxy speaks before the gateway can")),
+        Ok(Answer::Refused(parts, _)) => Err(unsuccessful(parts.status)),
+        Err(error) => {
+            let words = root_cause(&error);
+            Err(Refusal::failed(format!("the proxy gave no answer: {words}")))
         }
-    };
-    let driven = async {
-        // Its errors arrive at the request, too; its end is no answer.
-        drop(connection.with_upgrades().await);
-        std::future::pending().await
-    };
-    let upgraded = tokio::select! {
-        biased;
-        result = asked => result?,
-        never = driven => never,
-    };
-    let parts = upgraded
-        .downcast::<TokioIo<Stream>>()
-        .map_err(|_| Refusal::failed("the proxy's connection is lost"))?;
-    if !parts.read_buf.is_empty() {
-        return Err(Refusal::failed("the proxy speaks before the gateway can"));
     }
-    Ok(parts.io.into_inner())
 }
 
 fn unsuccessful(status: StatusCode) -> Refusal {
@@ -122,10 +100,13 @@ pub(super) async fn socks(
             | SocksError::AuthorizationRequired => {
                 Refusal::refused("the proxy wants a user name and a password, or others")
             }
-            SocksError::ConnectionNotAllowedByRuleset
-            | SocksError::CommandNotSupported
-            | SocksError::AddressTypeNotSupported
-            | SocksError::InvalidTargetAddress(_) => Refusal::refused(words),
+            // A proxy without IPv6, or with a rule about one network.
+            SocksError::AddressTypeNotSupported | SocksError::ConnectionNotAllowedByRuleset => {
+                Refusal { of_address: true, ..Refusal::refused(words) }
+            }
+            SocksError::CommandNotSupported | SocksError::InvalidTargetAddress(_) => {
+                Refusal::refused(words)
+            }
             _ => Refusal::failed(words),
         }
     })

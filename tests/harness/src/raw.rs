@@ -41,6 +41,8 @@ pub enum Upgrade {
     Take,
     /// Answers with these bytes and closes.
     Answer(Vec<u8>),
+    /// Answers with these bytes, each piece in a packet of its own, and closes.
+    Pieces(Vec<Vec<u8>>),
     /// Takes it as it should be, with these further lines in the head, and closes.
     Switch(&'static str),
     /// Reads the request and never answers.
@@ -200,6 +202,17 @@ async fn connection<F: Future<Output = ()> + Send>(
                 Upgrade::Answer(bytes) => {
                     let _ = take_request(&mut stream).await;
                     let _ = stream.write_all(&bytes).await;
+                }
+                Upgrade::Pieces(pieces) => {
+                    let _ = take_request(&mut stream).await;
+                    let _ = stream.set_nodelay(true);
+                    for piece in pieces {
+                        if stream.write_all(&piece).await.is_err() {
+                            return;
+                        }
+                        // Whoever reads it runs before the next is sent.
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Upgrade::Silence => std::future::pending().await,
             }

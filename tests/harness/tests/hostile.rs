@@ -35,6 +35,14 @@ async fn sandbox(peer: &RawPeer) -> Sandbox {
     client(peer).attach("sb").await.unwrap()
 }
 
+/// What a peer gives that refuses the upgrade, whichever call is the first to want it.
+async fn refused(peer: &RawPeer) -> Error {
+    match client(peer).attach("sb").await {
+        Ok(sandbox) => sandbox.run("true").await.unwrap_err(),
+        Err(error) => error,
+    }
+}
+
 /// What a run gives when `session` is at the other end.
 async fn run_against<F: Future<Output = ()> + Send>(
     session: impl Fn(Session) -> F + Send + Sync + 'static,
@@ -124,18 +132,12 @@ async fn upgrades_that_are_refused() {
     ] {
         let answer = page(status, "text/html", "<html>no</html>");
         let peer = RawPeer::websocket(Upgrade::Answer(answer), |_| async {}).await;
-        let error = match client(&peer).attach("sb").await {
-            Ok(sandbox) => sandbox.run("true").await.unwrap_err(),
-            Err(error) => error,
-        };
+        let error = refused(&peer).await;
         assert_eq!(error.kind(), kind, "{status}: {error:?}");
     }
     for answer in [&b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"[..], b"\x00\x01", b""] {
         let peer = RawPeer::websocket(Upgrade::Answer(answer.to_vec()), |_| async {}).await;
-        let error = match client(&peer).attach("sb").await {
-            Ok(sandbox) => sandbox.run("true").await.unwrap_err(),
-            Err(error) => error,
-        };
+        let error = refused(&peer).await;
         assert!(
             matches!(error.kind(), ErrorKind::Protocol | ErrorKind::ConnectFailed),
             "{answer:?}: {error:?}"
@@ -144,12 +146,60 @@ async fn upgrades_that_are_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_in_pieces_keeps_its_reason() {
+    let body = r#"{"code":5,"message":"come back later","data":null,"request_id":"r-1"}"#;
+    let head = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 7";
+    let sized = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (first, rest) = body.split_at(20);
+    let chunks = [first, rest].map(|part| format!("{:x}\r\n{part}\r\n", part.len())).concat();
+    let chunked = format!("{head}\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+    // Until the connection ends; and longer than it ends up.
+    let open = format!("{head}\r\n\r\n{body}");
+    let short = format!("{head}\r\ncontent-length: 9999\r\n\r\n{body}");
+    for answer in [sized, chunked, open, short] {
+        // The head by itself, its body by itself; and every byte by itself.
+        let end = answer.find("\r\n\r\n").unwrap() + 4;
+        let pieces = vec![answer[..end].into(), answer[end..].into()];
+        let bytes = answer.bytes().map(|byte| vec![byte]).collect();
+        for pieces in [pieces, bytes] {
+            let peer = RawPeer::websocket(Upgrade::Pieces(pieces), |_| async {}).await;
+            let error = refused(&peer).await;
+            assert_eq!(error.kind(), ErrorKind::RateLimited, "{error:?}");
+            assert!(error.message().contains("come back later"), "{error}");
+            assert_eq!((error.code(), error.request_id()), (Some(5), Some("r-1")));
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+            assert_eq!(error.may_have_run(), Some(false));
+        }
+    }
+    // One that never ends does not hide what the head said, and is not read for ever.
+    let endless = format!("{head}\r\n\r\n{}", "x".repeat(1 << 20));
+    let peer = RawPeer::websocket(Upgrade::Pieces(vec![endless.into()]), |_| async {}).await;
+    let error = refused(&peer).await;
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "{error:?}");
+}
+
+#[tokio::test]
+async fn an_upgrade_whose_head_comes_byte_by_byte() {
+    let bytes = |answer: &[u8]| answer.iter().map(|byte| vec![*byte]).collect();
+    // Another key than the client's, in more pieces than one would read: no gateway, no attack.
+    let wrong =
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                  sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let long =
+        [b"HTTP/1.1 101 Switching Protocols\r\nx: ".to_vec(), vec![b'x'; 128 * 1024]].concat();
+    for pieces in [bytes(wrong), vec![long]] {
+        let peer = RawPeer::websocket(Upgrade::Pieces(pieces), |_| async {}).await;
+        let error = refused(&peer).await;
+        assert_eq!(error.kind(), ErrorKind::ConnectFailed, "{error:?}");
+        assert_eq!(error.may_have_run(), Some(false));
+        assert!(error.message().contains("does not answer as a gateway"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_that_is_never_answered() {
     let peer = RawPeer::websocket(Upgrade::Silence, |_| async {}).await;
-    let error = match client(&peer).attach("sb").await {
-        Ok(sandbox) => sandbox.run("true").await.unwrap_err(),
-        Err(error) => error,
-    };
+    let error = refused(&peer).await;
     assert_eq!(error.kind(), ErrorKind::ConnectTimeout, "{error:?}");
     assert!(error.retryable());
 }

@@ -51,6 +51,23 @@ async fn a_large_upload_keeps_modes_and_links() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_leaves_a_file_to_its_owner_as_a_small_one_does() {
+    both_wires(async |_, sandbox| {
+        let seen = "stat -c '%a %u:%g' file; ls -A";
+        for size in [1, 3 * MIB] {
+            let local = tempfile::NamedTempFile::new().unwrap();
+            fs::write(local.path(), content(size)).unwrap();
+            let prepare = "rm -f file; touch file && chown 33:44 file && chmod 4640 file";
+            assert!(sandbox.run(prepare).await.unwrap().success());
+            sandbox.upload_file(local.path(), "file").await.unwrap();
+            let now = sandbox.run(seen).await.unwrap();
+            assert_eq!(now.output_text(), "4640 33:44\nfile\n", "{size} bytes");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_without_additions_goes_as_numbered_parts() {
     let harness = Harness::shared_on(true).await;
     let proxy = Arc::new(FaultProxy::start(harness.addr(), Faults::default()).await);
@@ -72,6 +89,8 @@ async fn an_upload_without_additions_goes_as_numbered_parts() {
     let upload = tokio::spawn(upload.into_future());
     until("some parts have arrived", async || arrived.load(Ordering::Relaxed) >= 6 * MIB as u64)
         .await;
+    let mode = looker.run("stat -c %a .vtrix-*").await.unwrap();
+    assert_eq!(mode.output_text(), "700\n", "what is not whole yet is nobody else's");
     let parts = looker.run("cd .vtrix-* && ls").await.unwrap();
     let parts = parts.output_text().into_owned();
     assert!(parts.starts_with("p000000000000\np000000000001\n"), "{parts}");
