@@ -79,34 +79,18 @@ impl Command {
     }
 }
 
-/// How a command ended, with its output.
-///
-/// Attributes:
-///     output: Standard output and error in the order of arrival, as text.
-///     output_bytes: The same as bytes.
-///     stdout, stdout_bytes, stderr, stderr_bytes: One of the two.
-///     pieces: The output piece by piece, each with the name of its stream.
-///     outcome: `Exited`, `Killed`, `TimedOut` or `Unknown`.
-///     exit_code: The exit code, or None where the command has none.
-///     success: It exited with 0.
-///     output_truncated: True if there was more output than was kept; None if nobody can know.
-///     output_incomplete: Something in the background still held the output when it was over.
-///     cmd_id, pid, cwd, started_at: Who ran, where and when, as far as the gateway tells.
-///
-/// Example:
-///     >>> done = sandbox.run_command("echo hello")
-///     >>> done.exit_code, done.output
-///     (0, 'hello\n')
-#[pyclass(frozen, module = "vtrix_sandbox")]
-pub(crate) struct CommandFinished(core::CommandFinished);
+/// How a command ended, with its output: the native half of `CommandFinished` in `_finished.py`,
+/// where its attributes are described.
+#[pyclass(frozen, name = "Finished", module = "vtrix_sandbox._native")]
+pub(crate) struct CommandFinished(Guarded<core::CommandFinished>);
 
 impl CommandFinished {
     pub(crate) fn new(finished: core::CommandFinished) -> Self {
-        Self(finished)
+        Self(Guarded::new(finished))
     }
 
     pub(crate) fn reply(py: Python<'_>, finished: core::CommandFinished) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Self(finished))?.into_any())
+        Ok(Py::new(py, Self::new(finished))?.into_any())
     }
 }
 
@@ -114,107 +98,81 @@ impl CommandFinished {
 impl CommandFinished {
     #[getter]
     fn cmd_id(&self) -> &str {
-        self.0.cmd_id()
+        self.0.peek().cmd_id()
     }
 
     #[getter]
     fn pid(&self) -> Option<i64> {
-        self.0.pid()
+        self.0.peek().pid()
     }
 
     #[getter]
     fn cwd(&self) -> Option<&str> {
-        self.0.cwd()
+        self.0.peek().cwd()
     }
 
     #[getter]
     fn started_at(&self) -> Option<SystemTime> {
-        self.0.started_at()
+        self.0.peek().started_at()
     }
 
     #[getter]
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        convert::outcome(py, self.0.outcome())
-    }
-
-    #[getter]
-    fn exit_code(&self) -> Option<i32> {
-        self.0.exit_code()
-    }
-
-    #[getter]
-    fn success(&self) -> bool {
-        self.0.success()
+        convert::outcome(py, self.0.peek().outcome())
     }
 
     #[getter]
     fn output(&self) -> Cow<'_, str> {
-        self.0.output_text()
+        self.0.peek().output_text()
     }
 
     #[getter]
     fn output_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.output())
+        PyBytes::new(py, self.0.peek().output())
     }
 
     #[getter]
     fn stdout(&self) -> String {
-        text(self.0.stdout())
+        text(self.0.peek().stdout())
     }
 
     #[getter]
     fn stdout_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.stdout())
+        PyBytes::new(py, &self.0.peek().stdout())
     }
 
     #[getter]
     fn stderr(&self) -> String {
-        text(self.0.stderr())
+        text(self.0.peek().stderr())
     }
 
     #[getter]
     fn stderr_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.stderr())
+        PyBytes::new(py, &self.0.peek().stderr())
     }
 
     #[getter]
     fn pieces<'py>(&self, py: Python<'py>) -> Vec<(&'static str, Bound<'py, PyBytes>)> {
-        self.0.pieces().map(|(stream, piece)| (stream.name(), PyBytes::new(py, piece))).collect()
+        self.0
+            .peek()
+            .pieces()
+            .map(|(stream, piece)| (stream.name(), PyBytes::new(py, piece)))
+            .collect()
     }
 
     #[getter]
     fn output_truncated(&self) -> Option<bool> {
-        self.0.output_truncated()
+        self.0.peek().output_truncated()
     }
 
     #[getter]
     fn output_incomplete(&self) -> bool {
-        self.0.output_incomplete()
+        self.0.peek().output_incomplete()
     }
 
-    /// Returns this result if the command exited with 0.
-    ///
-    /// Raises:
-    ///     CommandFailedError: It did not.
-    ///
-    /// Example:
-    ///     >>> sandbox.run_command("make").check().output
-    fn check(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        if slf.get().0.success() {
-            return Ok(slf);
-        }
-        let class = slf.py().import("vtrix_sandbox.exceptions")?.getattr("CommandFailedError")?;
-        Err(PyErr::from_value(class.call1((slf,))?))
-    }
-
-    fn __repr__(&self) -> String {
-        // What a command wrote may be a secret; a repr ends up in logs.
-        format!(
-            "<CommandFinished {:?}: {}, {} bytes of output>",
-            self.0.cmd_id(),
-            self.0.outcome(),
-            self.0.output().len()
-        )
+    /// The command's handle; None where there is no way back to it.
+    fn handle(&self) -> Option<Command> {
+        self.0.get().ok()?.command().map(Command::new)
     }
 }
 

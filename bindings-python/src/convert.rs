@@ -170,12 +170,11 @@ pub(crate) fn log_event<'py>(py: Python<'py>, event: &core::LogEvent) -> Made<'p
 }
 
 pub(crate) fn connection_event(py: Python<'_>, event: core::ConnectionEvent) -> Made<'_> {
-    let (kind, reason) = match event {
-        core::ConnectionEvent::Connected { .. } => ("connected", None),
-        core::ConnectionEvent::Idle => ("idle", None),
-        core::ConnectionEvent::Lost { reason, .. } => ("lost", Some(reason)),
-        core::ConnectionEvent::Closed => ("closed", None),
-        _ => return Err(errors::internal("news of a connection that are not known here")),
+    // One that is newer than this file keeps its name.
+    let kind = event.name();
+    let reason = match event {
+        core::ConnectionEvent::Lost { reason, .. } => Some(reason),
+        _ => None,
     };
     value!(py, "ConnectionEvent", (kind, reason))
 }
@@ -195,6 +194,14 @@ pub(crate) fn read_result(py: Python<'_>, result: core::ReadResult) -> Made<'_> 
         }
         _ => Err(errors::internal("a kind of content that is not known here")),
     }
+}
+
+pub(crate) fn written(py: Python<'_>, bytes: u64) -> Made<'_> {
+    value!(py, "WriteResult", (bytes,))
+}
+
+pub(crate) fn edited<'py>(py: Python<'py>, message: &str) -> Made<'py> {
+    value!(py, "EditResult", (message,))
 }
 
 pub(crate) fn file_entries(py: Python<'_>, entries: Vec<core::FileEntry>) -> Made<'_> {

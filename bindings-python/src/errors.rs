@@ -85,7 +85,7 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     if error.kind() == ErrorKind::Partial {
         let saved = PyDict::new(py);
         for (path, local) in error.saved() {
-            saved.set_item(path, local)?;
+            saved.set_item(path, local.as_ref().map(std::path::PathBuf::from))?;
         }
         fields.set_item("saved", saved)?;
     }

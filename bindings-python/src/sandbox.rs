@@ -183,14 +183,14 @@ impl Sandbox {
     fn write(&self, path: String, content: String) -> PyResult<Op> {
         let sandbox = self.ours()?;
         Ok(Op::new(async move { sandbox.write(&path, content).await }, |py, written| {
-            Ok(written.into_pyobject(py)?.into_any().unbind())
+            Ok(convert::written(py, written)?.unbind())
         }))
     }
 
     fn edit(&self, path: String, old_text: String, new_text: String) -> PyResult<Op> {
         let sandbox = self.ours()?;
         let work = async move { sandbox.edit(&path, &old_text, &new_text).await };
-        Ok(Op::new(work, |py, message| Ok(message.into_pyobject(py)?.into_any().unbind())))
+        Ok(Op::new(work, |py, message| Ok(convert::edited(py, &message)?.unbind())))
     }
 
     fn write_files(&self, files: Vec<(String, Content, Option<u32>)>) -> PyResult<Op> {

@@ -186,7 +186,7 @@ def test_transfers(sandbox: Sandbox, directory: str, tmp_path: Path) -> None:
     with pytest.raises(vs.PartialError) as caught:
         sandbox.download_files(pairs, mkdir_recursive=True)
     assert set(caught.value.failures) == {"/etc"}
-    assert caught.value.saved == {f"{directory}/f": str(tmp_path / "sub" / "f")}
+    assert caught.value.saved == {f"{directory}/f": tmp_path / "sub" / "f"}
     with pytest.raises(OSError, match="nowhere"):
         sandbox.upload_file(tmp_path / "nowhere", "/x")
 

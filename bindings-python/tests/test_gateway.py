@@ -34,12 +34,13 @@ def test_the_gateway_in_the_box(tmp_path: Path) -> None:
         token_limits=vs.TokenLimits(sandboxes=1, idle=3600),
     )
     assert repr(gateway) == "<LocalGateway not running>"
-    with pytest.raises(RuntimeError, match="does not run"):
-        gateway.url  # noqa: B018
+    for asked in ("url", "token", "mode", "data_dir"):
+        with pytest.raises(vs.ClosedError, match="does not run"):
+            getattr(gateway, asked)
     with gateway, gateway.start(), gateway.client() as client:
         assert gateway.token == "chosen"
         assert gateway.mode
-        assert gateway.data_dir == str(tmp_path / "data")
+        assert gateway.data_dir == tmp_path / "data"
         assert gateway.url in repr(gateway)
         with client.create("one", spec={"image": "other"}) as sandbox:
             assert sandbox.timeout.total_seconds() <= 3600

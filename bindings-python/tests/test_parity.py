@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 import vtrix_sandbox as vs
+from vtrix_sandbox import LocalGateway
 
 PAIRS = [
     (vs.Client, vs.AsyncClient),
@@ -21,6 +25,12 @@ PAIRS = [
     (vs.FileStream, vs.AsyncFileStream),
     (vs.ConnectionStream, vs.AsyncConnectionStream),
 ]
+
+
+ITS_OWN = ("readable", "writable", "seekable", "isatty", "flush")
+"""Methods of files that say what they do by their names, as those of `io` do."""
+ASYNCHRONOUS_ONLY = {"aclose"}
+"""What `contextlib.aclosing` calls; `contextlib.closing` calls `close`."""
 
 
 def public(cls: type) -> dict[str, Any]:
@@ -39,7 +49,8 @@ def shape(member: Any) -> Any:
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS, ids=lambda cls: cls.__name__)
 def test_names_and_signatures_are_the_same(blocking: type, asynchronous: type) -> None:
     here, there = public(blocking), public(asynchronous)
-    assert set(here) == set(there)
+    assert set(here) == set(there) - ASYNCHRONOUS_ONLY
+    assert ("close" in there) == ("aclose" in there)
     for name, member in here.items():
         assert shape(member) == shape(there[name]), name
     assert inspect.signature(blocking.__init__).parameters.keys() == (
@@ -64,7 +75,7 @@ def test_everything_public_says_what_it_is(blocking: type, asynchronous: type) -
 def test_every_method_has_an_example_and_what_waits_its_errors(cls: type) -> None:
     for name, member in public(cls).items():
         # What files of `io` have, and what never fails, needs none.
-        if isinstance(member, property) or name in ("readable", "writable", "flush"):
+        if isinstance(member, property) or name in ITS_OWN:
             continue
         if not callable(member):
             continue
@@ -72,6 +83,62 @@ def test_every_method_has_an_example_and_what_waits_its_errors(cls: type) -> Non
         assert "Example: >>> " in told, name
         if inspect.iscoroutinefunction(member):
             assert "Raises: " in told or "raises nothing" in told, name
+
+
+OF_FILES = {
+    # How they begin and end, which `open` does.
+    "__init__",
+    # Of one that is written as a whole, or that can't be read again.
+    "detach", "fileno", "peek", "raw", "buffer", "seek", "truncate", "reconfigure",
+    # Into a buffer of the caller's: the bytes are copied from the wire's in any case.
+    "readinto", "readinto1", "read1",
+    # How text is buffered.
+    "line_buffering", "write_through", "newlines",
+}  # fmt: skip
+"""What file objects of `io` have and those of asyncio don't, and why."""
+
+
+def test_file_objects_have_the_same_methods() -> None:
+    theirs = {*dir(vs.AsyncFile), "name", "mode", "closed", "encoding", "errors"}
+    for cls in (io.BufferedReader, io.BufferedWriter, io.TextIOWrapper):
+        names = {name for name in dir(cls) if not name.startswith("_")}
+        assert names - OF_FILES <= theirs, cls
+        for name in names - OF_FILES:
+            ours = getattr(vs.AsyncFile, name, None)
+            if not callable(ours):
+                continue
+            waits = name in ("read", "readline", "readlines", "write", "writelines")
+            assert inspect.iscoroutinefunction(ours) == (waits or name in ("flush", "close")), name
+    assert callable(vs.AsyncFile.aclose)
+
+
+def test_both_families_open_alike() -> None:
+    for part in ("_sync", "_async"):
+        module = importlib.import_module(f"vtrix_sandbox.{part}.file")
+        signature = inspect.signature(module.open_file)
+        assert [*signature.parameters][1:] == [
+            "path", "mode", "encoding", "errors", "newline", "permissions"
+        ]  # fmt: skip
+        assert {"File", "TextFile", "BinaryFile"} <= set(vars(module))
+
+
+@pytest.mark.parametrize("name", ["start", "close", "client"])
+def test_the_gateway_has_both_families(name: str) -> None:
+    twin = f"async_{name}" if name == "client" else f"{name}_async"
+    here, there = getattr(LocalGateway, name), getattr(LocalGateway, twin)
+    assert shape(here) == shape(there)
+    assert inspect.iscoroutinefunction(there) == (name != "client")
+
+
+def test_the_options_of_a_client_are_typed_once_more() -> None:
+    """`LocalGateway.client` takes what `Client` does, but for where it connects to."""
+    source = (Path(vs.__file__ or "").parent / "_options.py").read_text()
+    typed = source.partition("class ClientOptions(")[2].partition("\n\n\n")[0]
+    named = dict(re.findall(r"^        (\w+): (.+)$", typed, re.M))
+    wanted = inspect.signature(vs.Client).parameters
+    assert {"base_url", "token", *named} == set(wanted)
+    for name, annotation in named.items():
+        assert wanted[name].annotation.replace("'", '"') == annotation, name
 
 
 def test_what_waits_is_awaited() -> None:

@@ -35,7 +35,7 @@ def test_a_finished_command_tells(sandbox: Sandbox) -> None:
     assert abs(datetime.now(timezone.utc) - done.started_at) < timedelta(minutes=5)
     assert sorted(done.pieces) == [("stderr", b"err\n"), ("stdout", b"out\n")]
     assert b"".join(piece for _, piece in done.pieces) == done.output_bytes
-    assert repr(done) == f'<CommandFinished "{done.cmd_id}": exited with 3, 8 bytes of output>'
+    assert repr(done) == f"<CommandFinished {done.cmd_id!r}: exited with 3, 8 bytes of output>"
     killed = sandbox.run_command("kill -9 $$")
     assert killed.outcome == vs.Killed(9, 137)
     assert (killed.exit_code, killed.success) == (137, False)

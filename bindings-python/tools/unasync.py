@@ -39,6 +39,8 @@ def blocking(source: str, name: str) -> str:
     """Return the blocking form of a module."""
     for pattern, replacement in RULES:
         source = re.sub(pattern, replacement, source)
+    # What `contextlib.aclosing` calls.
+    source = source.replace("\n    aclose = close\n", "")
     # What was in parentheses only to be awaited.
     source = re.sub(r"\((self\.collect_output\([^()]*\))\)\.", r"\1.", source)
     return HEADER.format(name=name) + source

@@ -40,6 +40,19 @@ pub enum ConnectionEvent {
     Closed,
 }
 
+impl ConnectionEvent {
+    /// Its name, the same in every language: `"connected"`, `"idle"`, `"lost"` or `"closed"`; may
+    /// grow words.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connected {} => "connected",
+            Self::Idle => "idle",
+            Self::Lost { .. } => "lost",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// What happens to a sandbox's connection: what holds now, then each change.
 ///
 /// A reader that is slow holds up nothing and costs nothing. It finds at most two events: the last

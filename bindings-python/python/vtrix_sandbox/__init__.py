@@ -7,7 +7,9 @@
             print(sandbox.run_command("echo hello").output)
 
 `Client` blocks, `AsyncClient` is for asyncio; they have the same methods. `LocalGateway` is a
-gateway inside this process, for your own machine. Whatever goes wrong is a `SandboxError`.
+gateway inside this process, for your own machine. Whatever goes wrong is a `SandboxError`, but for
+two things: what a callback or writer of yours raises comes back as itself, and file objects raise
+what those of `io` raise where they are used the wrong way round.
 
 Clients and their handles may be used by any number of threads and tasks. After a fork, make new
 ones: those from before raise `ClosedError`.
@@ -18,14 +20,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import exceptions
+from ._finished import CommandFinished
 from ._logging import forward_logs
-from ._native import DEFAULT_MAX_OUTPUT, MAX_EXTEND_SECONDS, CommandFinished
+from ._native import DEFAULT_MAX_OUTPUT, MAX_EXTEND_SECONDS
 from ._native import VERSION as __version__  # noqa: N811
 from ._sync.client import Client
 from ._sync.command import Command
 from ._sync.sandbox import Sandbox
 from ._sync.stream import ConnectionStream, ExecStream, FileStream, LogStream
 from .exceptions import *
+from .exceptions import FileExistsError as FileExistsError
 from .exceptions import FileNotFoundError as FileNotFoundError
 from .exceptions import IsADirectoryError as IsADirectoryError
 from .exceptions import NotADirectoryError as NotADirectoryError
@@ -76,6 +80,7 @@ __all__ = [
     "ConnectionStream",
     "EditAmbiguousError",
     "EditNoMatchError",
+    "EditResult",
     "ExecEvent",
     "ExecStream",
     "Exited",
@@ -88,6 +93,7 @@ __all__ = [
     "ImageContent",
     "InternalError",
     "InvalidArgumentError",
+    "InvalidTypeError",
     "Killed",
     "ListResult",
     "LocalGateway",
@@ -124,6 +130,7 @@ __all__ = [
     "UnavailableError",
     "Unknown",
     "WriteFile",
+    "WriteResult",
     "__version__",
     "exceptions",
     "forward_logs",
@@ -142,6 +149,7 @@ _LATER = {
     "AsyncSandbox": "_async.sandbox",
     "CollectedOutput": "types",
     "ConnectionEvent": "types",
+    "EditResult": "types",
     "ExecEvent": "types",
     "Exited": "types",
     "FileEntry": "types",
@@ -164,6 +172,7 @@ _LATER = {
     "TokenLimits": "types",
     "Unknown": "types",
     "WriteFile": "types",
+    "WriteResult": "types",
     "types": "",
 }
 

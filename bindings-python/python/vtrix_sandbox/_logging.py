@@ -1,16 +1,19 @@
 """The bridge to `logging`: what the native half has to say goes to loggers `vtrix_sandbox.*`.
 
 It is on by itself where the logger `vtrix_sandbox` is set to INFO or below before a client or a
-gateway is made, and whenever `forward_logs` is called.
+gateway is made, and whenever `forward_logs` is called. In a forked child it goes on with the first
+client or gateway that is made there.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
-from . import _native
+from . import _check, _native
+from .exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
     import threading
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
 _OFF = 255
 _PATIENCE = 1.0
 """Seconds that handlers of logging have for the last records."""
+
+_lock = allocate_lock()
 _thread: threading.Thread | None = None
-_process = os.getpid()
-_level = _OFF
+_level: int | None = None
+"""What is forwarded, if anything is; in a forked child, what its parent forwarded."""
 
 
 def forward_logs(level: int | str | None = None) -> None:
@@ -29,6 +34,9 @@ def forward_logs(level: int | str | None = None) -> None:
     Args:
         level: The least level that is forwarded, such as `logging.DEBUG` or `"DEBUG"`; unless
             given, the level of the logger `vtrix_sandbox`.
+
+    Raises:
+        InvalidArgumentError: `level` is no level.
 
     Example:
         >>> logging.basicConfig(level=logging.DEBUG)
@@ -42,14 +50,15 @@ def forward_logs(level: int | str | None = None) -> None:
         # Of a name it gives the number; the function made for that is of Python 3.11.
         number: object = logging.getLevelName(level.upper())  # pyright: ignore[reportDeprecated]
         if not isinstance(number, int):
-            raise ValueError(f"level is {level!r}, which logging does not know")
+            raise InvalidArgumentError("level is a name that logging does not know")
         level = number
-    _start(level)
+    # Levels may be negative; none is less than the least that is forwarded.
+    _start(_check.number("level", level, _check.SIZE, -_check.SIZE))
 
 
 def follow_configuration() -> None:
     """Forward if `logging` is in use and set up to show more than warnings of this package."""
-    if _thread is not None and _process != os.getpid():
+    if _thread is None and _level is not None:
         # A forked child goes on as its parent did, with a thread of its own.
         _start(_level)
     logging = sys.modules.get("logging")
@@ -60,24 +69,37 @@ def follow_configuration() -> None:
 
 
 def stop() -> None:
-    """Deliver what is waiting and end forwarding."""
-    global _thread
-    thread, _thread = _thread, None
-    if thread is not None and _process == os.getpid():
+    """Deliver what is waiting, within a second, and end forwarding."""
+    global _level, _thread
+    with _lock:
+        thread, _thread, _level = _thread, None, None
+        if thread is None:
+            return
         _native.stop_logs()
-        thread.join(_PATIENCE)
+    thread.join(_PATIENCE)
 
 
 def _start(level: int) -> None:
-    global _thread, _process, _level
-    _level = max(1, min(level, _OFF - 1))
-    _native.log_level(_level)
-    if _thread is None or _process != os.getpid():
-        import threading
+    global _level, _thread
+    with _lock:
+        _level = max(1, min(level, _OFF - 1))
+        _native.log_level(_level)
+        if _thread is None:
+            import threading
 
-        _process = os.getpid()
-        _thread = threading.Thread(target=_deliver, name="vtrix-sandbox-logs", daemon=True)
-        _thread.start()
+            _thread = threading.Thread(target=_deliver, name="vtrix-sandbox-logs", daemon=True)
+            _thread.start()
+
+
+def _forked() -> None:
+    """Forget, in a forked child, the thread and the lock of its parent."""
+    global _lock, _thread
+    _lock = allocate_lock()
+    _thread = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _deliver() -> None:

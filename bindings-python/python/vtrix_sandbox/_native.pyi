@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 from .types import (
     CollectedOutput,
     ConnectionEvent,
+    EditResult,
     ExecEvent,
     FileEntry,
     FileInfo,
@@ -20,6 +21,7 @@ from .types import (
     SandboxInfo,
     Spec,
     TokenLimits,
+    WriteResult,
 )
 
 __all__ = [
@@ -29,7 +31,7 @@ __all__ = [
     "Bridge",
     "Client",
     "Command",
-    "CommandFinished",
+    "Finished",
     "Gateway",
     "Op",
     "Sandbox",
@@ -131,7 +133,7 @@ class Sandbox:
         stdout: _Callback | None,
         stderr: _Callback | None,
         bridge: Bridge | None,
-    ) -> Op[CommandFinished]: ...
+    ) -> Op[Finished]: ...
     def spawn(self, given: dict[str, Any]) -> Op[Command]: ...
     def stream(self, given: dict[str, Any]) -> Stream: ...
     def exec_logs(self, cmd_id: str) -> Stream: ...
@@ -139,8 +141,8 @@ class Sandbox:
     def command(self, cmd_id: str, max_output: int | None) -> Command: ...
     def kill(self, cmd_id: str, signal: str) -> Op[None]: ...
     def read(self, path: str) -> Op[ReadResult]: ...
-    def write(self, path: str, content: str) -> Op[int]: ...
-    def edit(self, path: str, old_text: str, new_text: str) -> Op[str]: ...
+    def write(self, path: str, content: str) -> Op[WriteResult]: ...
+    def edit(self, path: str, old_text: str, new_text: str) -> Op[EditResult]: ...
     def write_files(self, files: list[tuple[str, bytes, int | None]]) -> Op[None]: ...
     def read_to_buffer(self, path: str, max_size: int | None) -> Op[bytes | None]: ...
     def read_stream(self, path: str, chunk_size: int | None) -> Stream: ...
@@ -172,65 +174,42 @@ class Command:
     def started_at(self) -> datetime | None: ...
     @property
     def exit_code(self) -> int | None: ...
-    def wait(self) -> Op[CommandFinished]: ...
+    def wait(self) -> Op[Finished]: ...
     def logs(self) -> Stream: ...
     def collect_output(self, stream: str) -> Op[CollectedOutput]: ...
     def kill(self, signal: str) -> Op[None]: ...
 
 @final
-class CommandFinished:
-    """How a command ended, with its output."""
-
+class Finished:
     @property
-    def cmd_id(self) -> str:
-        """The command's id. Empty in an error whose command the gateway had not named yet."""
+    def cmd_id(self) -> str: ...
     @property
-    def pid(self) -> int | None:
-        """The process number inside the sandbox, where the gateway told."""
+    def pid(self) -> int | None: ...
     @property
-    def cwd(self) -> str | None:
-        """The directory the command started in, where the gateway told."""
+    def cwd(self) -> str | None: ...
     @property
-    def started_at(self) -> datetime | None:
-        """When the command started, where the gateway told."""
+    def started_at(self) -> datetime | None: ...
     @property
-    def outcome(self) -> Outcome:
-        """How the command ended: `Exited`, `Killed`, `TimedOut` or `Unknown`."""
+    def outcome(self) -> Outcome: ...
     @property
-    def exit_code(self) -> int | None:
-        """The exit code, where the command has one."""
+    def output(self) -> str: ...
     @property
-    def success(self) -> bool:
-        """The command exited with 0."""
+    def output_bytes(self) -> bytes: ...
     @property
-    def output(self) -> str:
-        """Standard output and error in the order of arrival, as text."""
+    def stdout(self) -> str: ...
     @property
-    def output_bytes(self) -> bytes:
-        """Standard output and error in the order of arrival."""
+    def stdout_bytes(self) -> bytes: ...
     @property
-    def stdout(self) -> str:
-        """Standard output, as text."""
+    def stderr(self) -> str: ...
     @property
-    def stdout_bytes(self) -> bytes:
-        """Standard output."""
+    def stderr_bytes(self) -> bytes: ...
     @property
-    def stderr(self) -> str:
-        """Standard error, as text."""
+    def pieces(self) -> list[tuple[Literal["stdout", "stderr"], bytes]]: ...
     @property
-    def stderr_bytes(self) -> bytes:
-        """Standard error."""
+    def output_truncated(self) -> bool | None: ...
     @property
-    def pieces(self) -> list[tuple[Literal["stdout", "stderr"], bytes]]:
-        """The output piece by piece, in the order of arrival, each with the name of its stream."""
-    @property
-    def output_truncated(self) -> bool | None:
-        """There was more output than was kept; None where nobody can know."""
-    @property
-    def output_incomplete(self) -> bool:
-        """Something in the background still held the output when it was over."""
-    def check(self) -> CommandFinished:
-        """Return this result if the command exited with 0, else raise `CommandFailedError`."""
+    def output_incomplete(self) -> bool: ...
+    def handle(self) -> Command | None: ...
 
 @final
 class Stream:

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import codecs
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
-from .exceptions import InvalidArgumentError
+from . import _check
+from .exceptions import InvalidArgumentError, LocalIoError
 
 if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
     from .types import Payload, Spec, WriteFile
+
+    class ClientOptions(TypedDict, total=False):
+        """The keywords of `Client` beside where it connects to."""
+
+        project_id: str | None
+        routes: Literal["sandbox", "sandboxes"] | None
+        connect_timeout: Seconds | None
+        call_timeout: Seconds | None
+        heartbeat_interval: Seconds | None
+        heartbeat_timeout: Seconds | None
+        stream_buffer: int | None
+        max_in_flight: int | None
+        max_connections: int | None
+        max_message: int | None
+        extra_root_pem: bytes | str | os.PathLike[str] | None
+        client_identity_pem: bytes | str | os.PathLike[str] | None
+        idle_timeout: Seconds | None
+        max_retries: int | None
+        proxy: str | None
+        no_proxy: str | Iterable[str] | None
+
+
+T = TypeVar("T")
 
 StrPath = str | os.PathLike[str]
 Seconds = float | timedelta
+TextMode = Literal["r", "w", "x", "rt", "wt", "xt", "tr", "tw", "tx"]
+BinaryMode = Literal["rb", "wb", "xb", "br", "bw", "bx"]
 Content = bytes | bytearray | memoryview | str
 
 
@@ -45,57 +74,22 @@ Writer = TextWriter | BinaryWriter
 Stdin = str | bytes | bytearray | memoryview | Readable
 
 
-def seconds(value: Seconds | None) -> float | None:
-    """Return a duration as seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else value
-
-
-def some_seconds(value: Seconds) -> float:
-    """Return a duration, which is given, as seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else value
-
-
-def whole_seconds(value: Seconds) -> int:
-    """Return a duration as whole seconds."""
-    exact = some_seconds(value)
-    if exact != exact // 1 or exact < 0:
-        raise InvalidArgumentError(f"seconds is {exact}, not a whole, positive number")
-    return int(exact)
-
-
-def path(value: StrPath) -> str:
-    """Return a path in a sandbox as text."""
-    text = os.fspath(value)
-    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidArgumentError("path is bytes; the wire carries text")
-    return text
-
-
 def arguments(args: Sequence[StrPath] | None) -> list[str]:
     """Return a command's arguments; text in their place is a mistake."""
     if args is None:
         return []
     if isinstance(args, (str, bytes)):
-        raise InvalidArgumentError("args is text; it must be a list of arguments")
-    return [path(arg) for arg in args]
-
-
-def to_bytes(content: Content) -> bytes:
-    """Return content as bytes; text becomes UTF-8."""
-    if isinstance(content, bytes):
-        return content
-    if isinstance(content, str):
-        return content.encode()
-    return bytes(content)
+        raise _check.wrong_type("args", args, "a list of arguments")
+    values = _check.iterable("args", args)
+    return [_check.path(f"args[{at}]", value) for at, value in enumerate(values)]
 
 
 def stdin(value: Stdin | None) -> bytes | None:
     """Return what a command is to read."""
     if value is None:
         return None
-    if isinstance(value, (str, bytes, bytearray, memoryview)):
-        return to_bytes(value)
-    return to_bytes(value.read())
+    read: Callable[[], object] | None = getattr(value, "read", None)
+    return _check.content("stdin", value if read is None else read())
 
 
 def spec(value: Spec | Mapping[str, str] | None) -> Spec | None:
@@ -104,12 +98,10 @@ def spec(value: Spec | Mapping[str, str] | None) -> Spec | None:
         return None
     from .types import Spec
 
-    if isinstance(value, Spec):
-        return value
-    try:
-        return Spec(**value)
-    except TypeError as error:
-        raise InvalidArgumentError(f"spec: {error}") from None
+    made = value if isinstance(value, Spec) else _made("spec", Spec, value)
+    for name, part in vars(made).items():
+        _check.text(f"spec.{name}", part)
+    return made
 
 
 def payloads(
@@ -121,21 +113,31 @@ def payloads(
     from .types import Payload
 
     result: list[tuple[str, str | None, list[tuple[str, str]]]] = []
-    for value in values:
-        try:
-            payload = value if isinstance(value, Payload) else Payload(**value)
-        except TypeError as error:
-            raise InvalidArgumentError(f"payloads: {error}") from None
+    for value in _check.iterable("payloads", values):
+        payload = value if isinstance(value, Payload) else _made("payloads", Payload, value)
         body = None if payload.body is None else _json(payload.body)
-        result.append((payload.api, body, list(payload.envs.items())))
+        envs = _check.mapping("payloads.envs", payload.envs) or {}
+        result.append((_check.text("payloads.api", payload.api), body, list(envs.items())))
     return result
+
+
+def _made(name: str, cls: type[T], fields: Any) -> T:
+    if not isinstance(fields, Mapping):
+        raise _check.wrong_type(name, fields, f"a {cls.__name__} or a mapping of its fields")
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise InvalidArgumentError(f"{name}: {error}") from None
 
 
 def _json(body: Any) -> str:
     # Few need it, and it takes its time to import.
     import json
 
-    return json.dumps(body)
+    try:
+        return json.dumps(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(f"payloads: a body is no JSON: {error}") from None
 
 
 def write_files(
@@ -144,8 +146,23 @@ def write_files(
     """Return files to be written, from `{path: content}` or `WriteFile`s."""
     if isinstance(files, Mapping):
         named = cast("Mapping[str, Content]", files)
-        return [(path(name), to_bytes(content), None) for name, content in named.items()]
-    return [(path(file.path), to_bytes(file.content), file.mode) for file in files]
+        return [_written(name, content, None) for name, content in named.items()]
+    from .types import WriteFile
+
+    result: list[tuple[str, bytes, int | None]] = []
+    for file in _check.iterable("files", files):
+        if not isinstance(file, WriteFile):
+            raise _check.wrong_type("files", file, "WriteFile")
+        result.append(_written(file.path, file.content, file.mode))
+    return result
+
+
+def _written(path: StrPath, content: Content, mode: int | None) -> tuple[str, bytes, int | None]:
+    return (
+        _check.path("files.path", path),
+        _check.content("files.content", content),
+        _check.some_number("files.mode", mode, _check.SMALL),
+    )
 
 
 def download_files(
@@ -154,22 +171,39 @@ def download_files(
     """Return pairs of a path in the sandbox and one on this machine."""
     if isinstance(files, Mapping):
         files = cast("Mapping[str, StrPath]", files).items()
-    return [(path(remote), os.fspath(local)) for remote, local in files]
+    result: list[tuple[str, str]] = []
+    for pair in _check.iterable("files", files):
+        try:
+            remote, local = pair
+        except (TypeError, ValueError):
+            raise _check.wrong_type("files", pair, "a pair of paths") from None
+        result.append((_check.path("sandbox_path", remote), _check.local_path("local_path", local)))
+    return result
 
 
-def pem(value: bytes | str | os.PathLike[str] | None) -> bytes | None:
+def pem(name: str, value: bytes | str | os.PathLike[str] | None) -> bytes | None:
     """Return certificates: PEM as it is, or read from a path."""
     if value is None or isinstance(value, bytes):
         return value
     if isinstance(value, str) and "-----BEGIN" in value:
-        return value.encode()
-    with open(value, "rb") as file:
-        return file.read()
+        return _check.text(name, value).encode()
+    try:
+        with open(_check.local_path(name, value), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise LocalIoError(f"{name}: {error}") from error
+    except ValueError as error:
+        # A NUL; the message of a refusal of ours has its name already.
+        if isinstance(error, InvalidArgumentError):
+            raise
+        raise InvalidArgumentError(f"{name}: {error}") from None
 
 
 def hosts(value: str | Iterable[str] | None) -> str | None:
     """Return a list of hosts as text with commas."""
-    return value if value is None or isinstance(value, str) else ",".join(value)
+    if value is None or isinstance(value, str):
+        return _check.some_text("no_proxy", value)
+    return ",".join(_check.texts("no_proxy", value))
 
 
 def command(
@@ -185,22 +219,38 @@ def command(
 ) -> dict[str, Any]:
     """Return what a command is given, in whichever way it is run."""
     return {
-        "cmd": cmd,
+        "cmd": _check.text("cmd", cmd),
         "args": arguments(args),
-        "env": None if env is None else dict(env),
-        "working_dir": None if working_dir is None else path(working_dir),
-        "timeout": seconds(timeout),
-        "deadline": seconds(deadline),
-        "sudo": sudo,
+        "env": _check.mapping("env", env),
+        "working_dir": None if working_dir is None else _check.path("working_dir", working_dir),
+        "timeout": _check.some_seconds("timeout", timeout),
+        "deadline": _check.some_seconds("deadline", deadline),
+        "sudo": _check.flag("sudo", sudo),
         "stdin": stdin(stdin_data),
-        "max_output": max_output,
+        "max_output": _check.some_number("max_output", max_output),
     }
 
 
 def file_mode(mode: str) -> tuple[str, bool]:
     """Return what the mode of a file does, and whether it is binary."""
-    what = [letter for letter in mode if letter in "rwx"]
-    kind = [letter for letter in mode if letter in "bt"]
-    if len(what) != 1 or len(kind) > 1 or len(what) + len(kind) != len(mode):
+    letters = _check.text("mode", mode)
+    what = [letter for letter in letters if letter in "rwx"]
+    kind = [letter for letter in letters if letter in "bt"]
+    if len(what) != 1 or len(kind) > 1 or len(what) + len(kind) != len(letters):
         raise InvalidArgumentError(f"mode is {mode!r}: one of r, w and x, with b for bytes")
     return what[0], kind == ["b"]
+
+
+def text_file(encoding: str, errors: str, newline: str | None) -> None:
+    """Refuse what no file object could be opened with."""
+    try:
+        codecs.lookup(_check.text("encoding", encoding))
+        codecs.lookup_error(_check.text("errors", errors))
+    except (LookupError, ValueError) as error:
+        if isinstance(error, InvalidArgumentError):
+            raise
+        raise InvalidArgumentError(f"encoding and errors: {error}") from None
+    if newline is not None:
+        _check.text("newline", newline)
+    if newline not in (None, "", "\n", "\r", "\r\n"):
+        raise InvalidArgumentError("newline is none of None, '', '\\n', '\\r' and '\\r\\n'")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable
 from typing import Any
 
+from . import _check
 from ._options import Writer
 
 
-def sink(writer: Writer | None) -> Callable[[bytes], object] | None:
+def sink(name: str, writer: Writer | None) -> Callable[[bytes], object] | None:
     """Return a function that writes a chunk of output.
 
     Chunks never end inside a character, so each is text by itself for a text writer.
     """
     if writer is None:
         return None
-    write: Callable[[Any], object] = writer.write
+    write: Callable[[Any], object] | None = getattr(writer, "write", None)
+    if not callable(write):
+        raise _check.wrong_type(name, writer, "something with a write")
     flush: Callable[[], object] | None = getattr(writer, "flush", None)
     text = _takes_text(writer)
 
@@ -30,16 +34,26 @@ def sink(writer: Writer | None) -> Callable[[bytes], object] | None:
 
 
 def _takes_text(writer: Writer) -> bool:
-    if isinstance(writer, io.TextIOBase):
+    """Tell whether a writer takes text: by what it is, by its mode, else by asking it.
+
+    A class that says neither is asked by one call `write("")` before the command starts: where
+    that raises, whatever it raises, it gets bytes.
+    """
+    if isinstance(writer, (io.TextIOBase, codecs.StreamWriter, codecs.StreamReaderWriter)):
+        # Those of `codecs` tell the mode of the file beneath them.
         return True
     if isinstance(writer, (io.RawIOBase, io.BufferedIOBase)):
         return False
     mode = getattr(writer, "mode", None)
     if isinstance(mode, str):
         return "b" not in mode
-    # An unknown class: writing nothing tells what it takes, and writes nothing.
+    probe: Callable[[Any], object] = writer.write
     try:
-        writer.write("")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    except TypeError:
+        asked = probe("")
+    except Exception:
         return False
+    # One that would have to be awaited is refused when it is used; this one was not meant.
+    close: Callable[[], object] | None = getattr(asked, "close", None)
+    if hasattr(asked, "__await__") and close is not None:
+        close()
     return True

@@ -2,7 +2,8 @@
 
 Every exception is a `SandboxError` of one kind. Where Python has an exception of the same meaning
 the class derives from it too: `except FileNotFoundError` and `except TimeoutError` do what they
-say. The kinds are the same in every language; `docs/errors.md` has the table.
+say. The kinds are the same in every language; `docs/errors.md` has the table. One is Python's own
+and not in it: `command_failed`, of `check=True`, which other languages have no such option for.
 
 Names that would shadow a builtin (`FileNotFoundError`, `TimeoutError`, …) are left out of
 `__all__`: catch the builtin, or write `vtrix_sandbox.FileNotFoundError`.
@@ -15,7 +16,10 @@ import errno as _errno
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._native import CommandFinished
+    from pathlib import Path
+
+    from . import _native
+    from ._finished import CommandFinished
 
 __all__ = [
     "BusyError",
@@ -37,6 +41,7 @@ __all__ = [
     "GatewayError",
     "InternalError",
     "InvalidArgumentError",
+    "InvalidTypeError",
     "LocalIoError",
     "NoSpaceError",
     "NotARegularFileError",
@@ -94,9 +99,9 @@ class SandboxError(Exception):
         http_status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        command: CommandFinished | None = None,
+        command: CommandFinished[Any] | None = None,
         failures: dict[str, SandboxError] | None = None,
-        saved: dict[str, str | None] | None = None,
+        saved: dict[str, Path | None] | None = None,
     ) -> None:
         super().__init__(message)
         if kind is not None:
@@ -115,19 +120,19 @@ class SandboxError(Exception):
         self.retry_after = retry_after
         self.command = command
         self.failures: dict[str, SandboxError] = {} if failures is None else failures
-        self.saved: dict[str, str | None] = {} if saved is None else saved
+        self.saved: dict[str, Path | None] = {} if saved is None else saved
 
     def __str__(self) -> str:
         return self._text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A command's result belongs to this process; everything else can travel.
-        state = {name: value for name, value in vars(self).items() if name != "command"}
-        return _rebuild, (type(self), self.message, {**state, "command": None})
+        return _rebuild, (type(self), self.message, dict(vars(self)))
 
 
 def _rebuild(cls: type[SandboxError], message: str, state: dict[str, Any]) -> SandboxError:
-    error = cls(message)
+    error = cls.__new__(cls, message)
+    # What `BaseException.__init__` would set; that of the class may want more than a message.
+    error.args = (message,)
     vars(error).update(state)
     return error
 
@@ -138,8 +143,12 @@ class InvalidArgumentError(SandboxError, ValueError):
     kind = "invalid_argument"
 
 
+class InvalidTypeError(InvalidArgumentError, TypeError):
+    """An argument is not of a type that can be meant; the message names it. Nothing was sent."""
+
+
 class ClosedError(SandboxError):
-    """The handle or the client was closed, or was made before this process was forked."""
+    """The handle, the client or the gateway was closed, or is of a process that was forked."""
 
     kind = "closed"
 
@@ -250,6 +259,12 @@ class ConflictError(SandboxError):
     """The sandbox, as it is, does not allow this."""
 
     kind = "conflict"
+
+
+class FileExistsError(ConflictError, builtins.FileExistsError):
+    """There is such a file in the sandbox already, and `open` was asked for a new one."""
+
+    _errno = _errno.EEXIST
 
 
 class NotActiveError(SandboxError):
@@ -370,33 +385,35 @@ class InternalError(SandboxError):
 class CommandFailedError(SandboxError):
     """A command did not exit with 0 and `check=True` was asked for.
 
-    Attributes:
-        returncode: The exit code, or None where the command has none.
-        stdout: Standard output, as text.
-        stderr: Standard error, as text.
-        output: Both, in the order of arrival.
+    As `subprocess.CalledProcessError` is, it is made by this package and not by the gateway.
     """
 
     kind = "command_failed"
-    command: CommandFinished
+    command: CommandFinished[Any]
 
-    def __init__(self, command: CommandFinished) -> None:
+    def __init__(self, command: CommandFinished[Any]) -> None:
         outcome = command.outcome
         super().__init__(f"the command {outcome}", operation="check", command=command)
-        self.returncode = command.exit_code
-        self.stdout = command.stdout
-        self.stderr = command.stderr
-        self.output = command.output
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        state = {name: value for name, value in vars(self).items() if name != "command"}
-        return _rebuild_failed, (self.message, state)
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, or None where the command has none."""
+        return self.command.exit_code
 
+    @property
+    def stdout(self) -> str:
+        """Standard output, as text."""
+        return self.command.stdout
 
-def _rebuild_failed(message: str, state: dict[str, Any]) -> CommandFailedError:
-    error = CommandFailedError.__new__(CommandFailedError, message)
-    vars(error).update(state)
-    return error
+    @property
+    def stderr(self) -> str:
+        """Standard error, as text."""
+        return self.command.stderr
+
+    @property
+    def output(self) -> str:
+        """Both, in the order of arrival."""
+        return self.command.output
 
 
 _CLASSES: dict[str, type[SandboxError]] = {
@@ -411,4 +428,9 @@ def _from_native(  # pyright: ignore[reportUnusedFunction]
 ) -> SandboxError:
     # A kind that is newer than this file is treated as the gateway's, and keeps its name.
     cls = _CLASSES.get(kind, GatewayError)
+    command: _native.Finished | None = fields.get("command")
+    if command is not None:
+        from ._finished import CommandFinished
+
+        fields["command"] = CommandFinished._of(command)
     return cls(message, text=text, kind=kind, **fields)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _lifetime, _native, _options
+from . import _check, _lifetime, _native
 from ._options import Seconds, StrPath
+from .exceptions import ClosedError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from pathlib import Path
+
+    from typing_extensions import Self, Unpack
 
     from ._async.client import AsyncClient
+    from ._options import ClientOptions
     from ._sync.client import Client
     from .types import TokenLimits
 
@@ -72,21 +75,26 @@ class LocalGateway:
         token_limits: TokenLimits | None = None,
     ) -> None:
         self._settings: dict[str, Any] = {
-            "listen": listen,
-            "data_dir": None if data_dir is None else os.fspath(data_dir),
-            "token": token,
-            "backend": backend,
-            "default_ttl": _options.seconds(default_ttl),
-            "max_sandboxes": max_sandboxes,
-            "images": {name: os.fspath(dir) for name, dir in (images or {}).items()},
-            "expose": [os.fspath(dir) for dir in expose or ()],
-            "plain_wire": plain_wire,
-            "client_grace": _options.seconds(client_grace),
-            "kill_grace": _options.seconds(kill_grace),
-            "allow_hosts": list(allow_hosts or ()),
-            "allow_origins": list(allow_origins or ()),
-            "tokens": None if tokens is None else os.fspath(tokens),
-            "token_limits": token_limits,
+            "listen": _check.some_text("listen", listen),
+            "data_dir": None if data_dir is None else _check.local_path("data_dir", data_dir),
+            "token": _check.some_text("token", token),
+            "backend": _check.some_text("backend", backend),
+            "default_ttl": _check.some_seconds("default_ttl", default_ttl),
+            "max_sandboxes": _check.some_number("max_sandboxes", max_sandboxes),
+            "images": _images(images),
+            "expose": [
+                _check.local_path("expose", place)
+                for place in _check.iterable("expose", () if expose is None else expose)
+            ],
+            "plain_wire": _check.flag("plain_wire", plain_wire),
+            "client_grace": _check.some_seconds("client_grace", client_grace),
+            "kill_grace": _check.some_seconds("kill_grace", kill_grace),
+            "allow_hosts": _check.texts("allow_hosts", () if allow_hosts is None else allow_hosts),
+            "allow_origins": _check.texts(
+                "allow_origins", () if allow_origins is None else allow_origins
+            ),
+            "tokens": None if tokens is None else _check.local_path("tokens", tokens),
+            "token_limits": _limits(token_limits),
         }
         self._running: _native.Gateway | None = None
 
@@ -118,6 +126,7 @@ class LocalGateway:
             >>> client = gw.client()
         """
         if self._running is None:
+            _lifetime.begun()
             self._started(_native.wait(_native.start_gateway(**self._settings)))
         return self
 
@@ -135,6 +144,7 @@ class LocalGateway:
         if self._running is None:
             from ._async._runner import run
 
+            _lifetime.begun()
             self._started(await run(_native.start_gateway(**self._settings)))
         return self
 
@@ -170,7 +180,11 @@ class LocalGateway:
 
     @property
     def url(self) -> str:
-        """The base URL for clients, such as `http://127.0.0.1:41234`."""
+        """The base URL for clients, such as `http://127.0.0.1:41234`.
+
+        It, like all that is known only of a gateway that runs, raises `ClosedError` before and
+        after.
+        """
         return self._must_run().url
 
     @property
@@ -184,15 +198,15 @@ class LocalGateway:
         return self._must_run().mode
 
     @property
-    def data_dir(self) -> str:
+    def data_dir(self) -> Path:
         """Where records and sandboxes are kept."""
-        return os.fspath(self._must_run().data_dir)
+        return self._must_run().data_dir
 
-    def client(self, **options: Any) -> Client:
+    def client(self, **options: Unpack[ClientOptions]) -> Client:
         """Return a new client of this gateway; it takes the options of `Client`.
 
         Raises:
-            RuntimeError: The gateway does not run.
+            ClosedError: The gateway does not run.
             InvalidArgumentError: An option can't work.
 
         Example:
@@ -203,11 +217,11 @@ class LocalGateway:
 
         return Client(self.url, self.token, **options)
 
-    def async_client(self, **options: Any) -> AsyncClient:
+    def async_client(self, **options: Unpack[ClientOptions]) -> AsyncClient:
         """Return a new asyncio client of this gateway; it takes the options of `AsyncClient`.
 
         Raises:
-            RuntimeError: The gateway does not run.
+            ClosedError: The gateway does not run.
             InvalidArgumentError: An option can't work.
 
         Example:
@@ -228,5 +242,31 @@ class LocalGateway:
 
     def _must_run(self) -> _native.Gateway:
         if self._running is None:
-            raise RuntimeError("the gateway does not run: use it in a with block, or start it")
+            raise ClosedError("the gateway does not run: use it in a with block, or start it")
         return self._running
+
+
+def _images(images: Mapping[str, StrPath] | None) -> dict[str, str]:
+    if images is None:
+        return {}
+    if not isinstance(images, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _check.wrong_type("images", images, "a mapping")
+    return {
+        _check.text("a name of images", name): _check.local_path("images", place)
+        for name, place in images.items()
+    }
+
+
+def _limits(limits: TokenLimits | None) -> TokenLimits | None:
+    if limits is None:
+        return None
+    from .types import TokenLimits
+
+    if not isinstance(limits, TokenLimits):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _check.wrong_type("token_limits", limits, "TokenLimits")
+    for name, value in vars(limits).items():
+        if name == "idle":
+            _check.some_seconds("token_limits.idle", value)
+        else:
+            _check.some_number(f"token_limits.{name}", value)
+    return limits

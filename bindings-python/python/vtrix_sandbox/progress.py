@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import _check
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -110,7 +112,7 @@ class Shown:
     def __init__(self, option: ProgressOption) -> None:
         self._bar = Bar() if option is True else None
         self.callback: Callable[[Progress], object] | None = (
-            self._bar if self._bar is not None else (option if callable(option) else None)
+            self._bar or None if isinstance(option, bool) else _check.function("progress", option)
         )
 
     def __enter__(self) -> Self:

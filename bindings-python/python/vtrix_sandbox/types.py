@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from os import PathLike
 
 __all__ = [
     "CollectedOutput",
     "ConnectionEvent",
+    "EditResult",
     "ExecEvent",
     "Exited",
     "FileEntry",
@@ -37,6 +39,7 @@ __all__ = [
     "TokenLimits",
     "Unknown",
     "WriteFile",
+    "WriteResult",
 ]
 
 
@@ -383,8 +386,9 @@ class ConnectionEvent:
     It decides nothing: a call connects when it needs to, and fails with an error of its own.
     """
 
-    type: Literal["connected", "idle", "lost", "closed"]
-    """There is one; none is needed; the last one broke; there will be none any more."""
+    type: str
+    """`"connected"`: there is one; `"idle"`: none is needed; `"lost"`: the last one broke;
+    `"closed"`: there will be none any more. May grow words."""
     reason: str | None = None
     """Of `lost`: why, for people."""
 
@@ -468,11 +472,33 @@ ReadResult = TextContent | ImageContent
 """What `read` returns; its `type` is `"text"` or `"image"`."""
 
 
+class WriteResult(int):
+    """How many bytes `write` wrote: a number, as the `write` of file objects returns."""
+
+    __slots__ = ()
+
+    @property
+    def bytes_written(self) -> int:
+        """The number."""
+        return int(self)
+
+
+class EditResult(str):
+    """What the gateway says of an `edit`: text."""
+
+    __slots__ = ()
+
+    @property
+    def message(self) -> str:
+        """The text."""
+        return str(self)
+
+
 @dataclass(frozen=True)
 class WriteFile:
     """A file for `write_files`."""
 
-    path: str
+    path: str | PathLike[str]
     """Where to, in the sandbox."""
     content: bytes | bytearray | memoryview | str = field(repr=False)
     """The whole content; text is written as UTF-8."""

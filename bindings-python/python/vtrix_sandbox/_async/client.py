@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import _lifetime, _native, _options
+from .. import _check, _lifetime, _native, _options
 from .._options import Seconds
 from ._runner import run
 from .sandbox import AsyncSandbox
@@ -86,24 +86,25 @@ class AsyncClient:
         proxy: str | None = None,
         no_proxy: str | Iterable[str] | None = None,
     ) -> None:
+        _lifetime.begun()
         self._native = _native.Client(
-            base_url=base_url,
-            token=token,
-            project_id=project_id,
-            routes=routes,
-            connect_timeout=_options.seconds(connect_timeout),
-            call_timeout=_options.seconds(call_timeout),
-            heartbeat_interval=_options.seconds(heartbeat_interval),
-            heartbeat_timeout=_options.seconds(heartbeat_timeout),
-            stream_buffer=stream_buffer,
-            max_in_flight=max_in_flight,
-            max_connections=max_connections,
-            max_message=max_message,
-            extra_root_pem=_options.pem(extra_root_pem),
-            client_identity_pem=_options.pem(client_identity_pem),
-            idle_timeout=_options.seconds(idle_timeout),
-            max_retries=max_retries,
-            proxy=proxy,
+            base_url=_check.some_text("base_url", base_url),
+            token=_check.some_text("token", token),
+            project_id=_check.some_text("project_id", project_id),
+            routes=_check.some_text("routes", routes),
+            connect_timeout=_check.some_seconds("connect_timeout", connect_timeout),
+            call_timeout=_check.some_seconds("call_timeout", call_timeout),
+            heartbeat_interval=_check.some_seconds("heartbeat_interval", heartbeat_interval),
+            heartbeat_timeout=_check.some_seconds("heartbeat_timeout", heartbeat_timeout),
+            stream_buffer=_check.some_number("stream_buffer", stream_buffer),
+            max_in_flight=_check.some_number("max_in_flight", max_in_flight),
+            max_connections=_check.some_number("max_connections", max_connections),
+            max_message=_check.some_number("max_message", max_message),
+            extra_root_pem=_options.pem("extra_root_pem", extra_root_pem),
+            client_identity_pem=_options.pem("client_identity_pem", client_identity_pem),
+            idle_timeout=_check.some_seconds("idle_timeout", idle_timeout),
+            max_retries=_check.some_number("max_retries", max_retries, _check.SMALL),
+            proxy=_check.some_text("proxy", proxy),
             no_proxy=_options.hosts(no_proxy),
         )
         _lifetime.made(self._native)
@@ -128,6 +129,8 @@ class AsyncClient:
             ...     await client.close()
         """
         self._native.close()
+
+    aclose = close
 
     async def create(
         self,
@@ -162,13 +165,13 @@ class AsyncClient:
             ... )
         """
         op = self._native.create(
-            user_id,
+            _check.text("user_id", user_id),
             _options.spec(spec),
-            None if labels is None else dict(labels),
+            _check.mapping("labels", labels),
             _options.payloads(payloads),
-            ttl_hours,
-            None if env is None else dict(env),
-            _options.seconds(timeout),
+            _check.real("ttl_hours", ttl_hours),
+            _check.mapping("env", env),
+            _check.some_seconds("timeout", timeout),
         )
         return AsyncSandbox(await run(op))
 
@@ -191,9 +194,8 @@ class AsyncClient:
             >>> async with await client.attach("sandbox-id-abc") as sandbox:
             ...     await sandbox.run_command("uptime")
         """
-        return AsyncSandbox(
-            await run(self._native.attach(sandbox_id, None if env is None else dict(env)))
-        )
+        which = _check.text("sandbox_id", sandbox_id)
+        return AsyncSandbox(await run(self._native.attach(which, _check.mapping("env", env))))
 
     async def list(
         self,
@@ -219,7 +221,13 @@ class AsyncClient:
             >>> [info.id for info in page.items], page.pagination.total
             (['sandbox-id-abc'], 1)
         """
-        return await run(self._native.list(user_id, status, limit, offset))
+        op = self._native.list(
+            _check.some_text("user_id", user_id),
+            _check.some_text("status", status),
+            _check.some_number("limit", limit),
+            _check.some_number("offset", offset),
+        )
+        return await run(op)
 
     async def get(self, sandbox_id: str) -> SandboxInfo:
         """Return what the gateway knows of a sandbox, without connecting to it.
@@ -231,7 +239,7 @@ class AsyncClient:
             >>> (await client.get("sandbox-id-abc")).status
             'active'
         """
-        return await run(self._native.get(sandbox_id))
+        return await run(self._native.get(_check.text("sandbox_id", sandbox_id)))
 
     async def delete(self, sandbox_id: str) -> None:
         """Delete a sandbox with everything in it, for good.
@@ -243,7 +251,7 @@ class AsyncClient:
             >>> for info in (await client.list(user_id="user-123")).items:
             ...     await client.delete(info.id)
         """
-        await run(self._native.delete(sandbox_id))
+        await run(self._native.delete(_check.text("sandbox_id", sandbox_id)))
 
     async def pool_status(self) -> PoolStatus:
         """Return the figures of the pool of warm sandboxes; for operators.
@@ -270,7 +278,7 @@ class AsyncClient:
         Example:
             >>> status = await client.rolling_start(image="python-3.13")
         """
-        return await run(self._native.rolling_start(image))
+        return await run(self._native.rolling_start(_check.some_text("image", image)))
 
     async def rolling_status(self) -> RollingStatus:
         """Return how far the rolling update is; for operators.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .. import _check
+from .._finished import CommandFinished
 from ._runner import run
 from .stream import AsyncLogStream
 
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .. import _native
-    from .._native import CommandFinished
     from ..types import CollectedOutput
 
 Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
@@ -60,7 +61,7 @@ class AsyncCommand:
         """The exit code, once a `wait` on this handle has seen one."""
         return self._native.exit_code
 
-    async def wait(self, *, check: bool = False) -> CommandFinished:
+    async def wait(self, *, check: bool = False) -> CommandFinished[AsyncCommand]:
         """Wait until the command ends, and return how, with its output.
 
         What it wrote before is replayed first, the last 512 KB of it. Any number of waits may go
@@ -79,8 +80,9 @@ class AsyncCommand:
             >>> command = await sandbox.run_command_detached("make -j8")
             >>> (await command.wait(check=True)).output
         """
-        finished = await run(self._native.wait())
-        return finished.check() if check else finished
+        checked = _check.flag("check", check)
+        finished = CommandFinished._of(await run(self._native.wait()), AsyncCommand)
+        return finished.check() if checked else finished
 
     def logs(self) -> AsyncLogStream:
         """Replay what the command wrote, the last 512 KB of it, then follow it until it ends.
@@ -144,7 +146,7 @@ class AsyncCommand:
             >>> output.data_bytes, output.truncated
             (b'Linux\n', False)
         """
-        return await run(self._native.collect_output(stream))
+        return await run(self._native.collect_output(_check.text("stream", stream)))
 
     async def kill(self, signal: Signal = "SIGTERM") -> None:
         """Send a signal to the command's whole process group.
@@ -162,4 +164,4 @@ class AsyncCommand:
             >>> (await command.wait()).outcome
             Killed(signal=2, code=130)
         """
-        await run(self._native.kill(signal))
+        await run(self._native.kill(_check.text("signal", signal)))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .. import _options
+from .. import _check, _options
 from .._options import Content, StrPath
 from ._part import AsyncPart
 from ._runner import run
 from .stream import AsyncFileStream
 
 if TYPE_CHECKING:
-    from ..types import FileEntry, FileInfo, ReadResult, WriteFile
+    from ..types import EditResult, FileEntry, FileInfo, ReadResult, WriteFile, WriteResult
 
 
 class AsyncFiles(AsyncPart):
@@ -33,9 +33,9 @@ class AsyncFiles(AsyncPart):
             >>> result.type, result.content
             ('text', 'sandbox\n')
         """
-        return await run(self._native.read(_options.path(path)))
+        return await run(self._native.read(_check.path("path", path)))
 
-    async def write(self, path: StrPath, content: Content) -> int:
+    async def write(self, path: StrPath, content: Content) -> WriteResult:
         """Write a file, making its directory; return the number of bytes.
 
         The file is replaced as a whole and keeps its mode. Text is written as UTF-8.
@@ -52,16 +52,21 @@ class AsyncFiles(AsyncPart):
             TooLargeError: `content` does not fit into one call; nothing was sent.
 
         Example:
-            >>> await sandbox.write("/workspace/greeting.txt", "hello")
-            5
+            >>> written = await sandbox.write("/workspace/greeting.txt", "hello")
+            >>> written, written.bytes_written
+            (5, 5)
         """
         if isinstance(content, str):
-            return await run(self._native.write(_options.path(path), content))
-        data = _options.to_bytes(content)
-        await run(self._native.write_files([(_options.path(path), data, None)]))
-        return len(data)
+            return await run(
+                self._native.write(_check.path("path", path), _check.text("content", content))
+            )
+        data = _check.content("content", content)
+        await run(self._native.write_files([(_check.path("path", path), data, None)]))
+        from ..types import WriteResult
 
-    async def edit(self, path: StrPath, old_text: str, new_text: str) -> str:
+        return WriteResult(len(data))
+
+    async def edit(self, path: StrPath, old_text: str, new_text: str) -> EditResult:
         """Replace the only occurrence of a text in a file; return the gateway's message.
 
         Raises:
@@ -72,7 +77,12 @@ class AsyncFiles(AsyncPart):
         Example:
             >>> await sandbox.edit("/app/settings.toml", "debug = true", "debug = false")
         """
-        return await run(self._native.edit(_options.path(path), old_text, new_text))
+        op = self._native.edit(
+            _check.path("path", path),
+            _check.text("old_text", old_text),
+            _check.text("new_text", new_text),
+        )
+        return await run(op)
 
     async def write_files(self, files: Mapping[str, Content] | Iterable[WriteFile]) -> None:
         """Write files in one flight, making their directories.
@@ -105,7 +115,8 @@ class AsyncFiles(AsyncPart):
             >>> if data is not None:
             ...     Path("plot.png").write_bytes(data)
         """
-        return await run(self._native.read_to_buffer(_options.path(path), max_size))
+        most = _check.some_number("max_size", max_size)
+        return await run(self._native.read_to_buffer(_check.path("path", path), most))
 
     def read_stream(self, path: StrPath, *, chunk_size: int | None = None) -> AsyncFileStream:
         """Read a file of any size in chunks.
@@ -122,7 +133,8 @@ class AsyncFiles(AsyncPart):
             ...     async for chunk in sandbox.read_stream("/data/large.csv"):
             ...         file.write(chunk)
         """
-        return AsyncFileStream(self._native.read_stream(_options.path(path), chunk_size))
+        size = _check.some_number("chunk_size", chunk_size)
+        return AsyncFileStream(self._native.read_stream(_check.path("path", path), size))
 
     async def mkdir(self, path: StrPath) -> None:
         """Make a directory with its parents. One that exists is left as it is.
@@ -134,7 +146,7 @@ class AsyncFiles(AsyncPart):
         Example:
             >>> await sandbox.mkdir("/workspace/a/b")
         """
-        await run(self._native.mkdir(_options.path(path)))
+        await run(self._native.mkdir(_check.path("path", path)))
 
     async def list_files(self, path: StrPath) -> list[FileEntry]:
         """List a directory, sorted by name.
@@ -147,7 +159,7 @@ class AsyncFiles(AsyncPart):
             >>> [entry.name for entry in await sandbox.list_files("/workspace") if not entry.is_dir]
             ['greeting.txt']
         """
-        return await run(self._native.list_files(_options.path(path)))
+        return await run(self._native.list_files(_check.path("path", path)))
 
     async def stat(self, path: StrPath) -> FileInfo:
         """Tell what is at a path. Nothing being there is an answer, not an error.
@@ -160,7 +172,7 @@ class AsyncFiles(AsyncPart):
             >>> info.exists, info.is_file, info.size
             (True, True, 5)
         """
-        return await run(self._native.stat(_options.path(path)))
+        return await run(self._native.stat(_check.path("path", path)))
 
     async def exists(self, path: StrPath) -> bool:
         """Tell whether there is something at a path.
@@ -172,4 +184,4 @@ class AsyncFiles(AsyncPart):
             >>> await sandbox.exists("/workspace/greeting.txt")
             True
         """
-        return await run(self._native.exists(_options.path(path)))
+        return await run(self._native.exists(_check.path("path", path)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import _options
+from .. import _check, _options
 from .._options import Seconds
 from ._part import AsyncPart
 from ._runner import run
@@ -35,8 +35,12 @@ class AsyncLifecycle(AsyncPart):
             >>> sandbox.status
             'stopped'
         """
-        poll, limit = _options.some_seconds(poll_interval), _options.some_seconds(timeout)
-        await run(self._native.stop(blocking, poll, limit))
+        op = self._native.stop(
+            _check.flag("blocking", blocking),
+            _check.seconds("poll_interval", poll_interval),
+            _check.seconds("timeout", timeout),
+        )
+        await run(op)
 
     async def start(self) -> None:
         """Start a stopped sandbox; `wait_until_active` waits for it.
@@ -75,7 +79,7 @@ class AsyncLifecycle(AsyncPart):
             >>> await sandbox.start()
             >>> await sandbox.wait_until_active(timeout=60)
         """
-        await run(self._native.wait_until_active(_options.some_seconds(timeout)))
+        await run(self._native.wait_until_active(_check.seconds("timeout", timeout)))
 
     async def extend(self, seconds: Seconds) -> None:
         """Add 1 to `MAX_EXTEND_SECONDS` seconds to the sandbox's life.
@@ -88,7 +92,7 @@ class AsyncLifecycle(AsyncPart):
         Example:
             >>> await sandbox.extend(timedelta(hours=1))
         """
-        await run(self._native.extend(_options.whole_seconds(seconds)))
+        await run(self._native.extend(_check.whole_seconds("seconds", seconds)))
 
     async def extend_timeout(self, seconds: Seconds) -> None:
         """Add seconds to the sandbox's life as `extend` does, then `refresh`.
@@ -101,7 +105,7 @@ class AsyncLifecycle(AsyncPart):
             >>> sandbox.timeout
             datetime.timedelta(seconds=7199)
         """
-        await run(self._native.extend_timeout(_options.whole_seconds(seconds)))
+        await run(self._native.extend_timeout(_check.whole_seconds("seconds", seconds)))
 
     async def update(
         self, *, spec: Spec | Mapping[str, str] | None = None, image: str | None = None
@@ -115,7 +119,7 @@ class AsyncLifecycle(AsyncPart):
         Example:
             >>> await sandbox.update(spec={"memory": "8Gi"})
         """
-        await run(self._native.update(_options.spec(spec), image))
+        await run(self._native.update(_options.spec(spec), _check.some_text("image", image)))
 
     async def configure(
         self, payloads: Iterable[Payload | Mapping[str, Any]] | None = None

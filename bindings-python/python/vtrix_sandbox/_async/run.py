@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from .. import _options
+from .. import _check, _options
+from .._finished import CommandFinished
 from .._options import Seconds, Stdin, StrPath, Writer
 from .._writers import sink
 from ._part import AsyncPart
-from ._runner import callback, current_bridge, run
+from ._runner import callback, current_bridge, run, taken
 from .command import AsyncCommand, Signal
 from .stream import AsyncExecStream
-
-if TYPE_CHECKING:
-    from .._native import CommandFinished
 
 
 class AsyncRuns(AsyncPart):
@@ -35,7 +32,7 @@ class AsyncRuns(AsyncPart):
         stderr: Writer | None = None,
         max_output: int | None = None,
         check: bool = False,
-    ) -> CommandFinished:
+    ) -> CommandFinished[AsyncCommand]:
         r"""Run a command to its end.
 
         A non-zero exit is no error unless `check` asks for it. Whatever ends the wait before the
@@ -51,7 +48,8 @@ class AsyncRuns(AsyncPart):
             sudo: Run it as root with the environment kept, as `sudo -E` would.
             stdin: What it reads: text, UTF-8 bytes, or a file object, which is read whole.
             stdout: Anything with a `write`, for text or for bytes; gets standard output as it
-                arrives.
+                arrives. A class that says neither by what it derives from nor by its `mode` is
+                asked by one `write("")`: if that raises, it gets bytes.
             stderr: The same for standard error.
             max_output: Bytes of output that the result keeps; 16 MiB unless said otherwise. The
                 rest is read and dropped, and the result says so.
@@ -69,15 +67,18 @@ class AsyncRuns(AsyncPart):
             >>> done.exit_code, done.output
             (1, '0\n')
         """
+        checked = _check.flag("check", check)
+        stdin = await taken(stdin)
         given = _options.command(
             cmd, args, env, working_dir, timeout, deadline, sudo, stdin, max_output
         )
         if stdout is None and stderr is None:
-            finished = await run(self._native.run(given, None, None, None))
+            ended = await run(self._native.run(given, None, None, None))
         else:
-            writers = callback(sink(stdout)), callback(sink(stderr))
-            finished = await run(self._native.run(given, *writers, current_bridge()))
-        return finished.check() if check else finished
+            writers = callback(sink("stdout", stdout)), callback(sink("stderr", stderr))
+            ended = await run(self._native.run(given, *writers, current_bridge()))
+        finished = CommandFinished._of(ended, AsyncCommand)
+        return finished.check() if checked else finished
 
     async def run_command_detached(
         self,
@@ -106,6 +107,7 @@ class AsyncRuns(AsyncPart):
             >>> server = await sandbox.run_command_detached("node server.js", env={"PORT": "80"})
             >>> await server.kill()
         """
+        stdin = await taken(stdin)
         given = _options.command(
             cmd, args, env, working_dir, timeout, None, sudo, stdin, max_output
         )
@@ -126,7 +128,8 @@ class AsyncRuns(AsyncPart):
         """Run a command and look at what it does, event by event.
 
         The command starts when the stream is first iterated or entered. Leaving the stream early,
-        by closing or dropping it, kills the command. The arguments are those of `run_command`.
+        by closing or dropping it, kills the command. The arguments are those of `run_command`; a
+        file object for `stdin` is read here and now.
 
         Raises:
             CommandTimedOutError: While iterating: it ran past `timeout`.
@@ -153,7 +156,7 @@ class AsyncRuns(AsyncPart):
             >>> async for event in sandbox.exec_logs(command.cmd_id):
             ...     print(event.type, event.data)
         """
-        return AsyncExecStream(self._native.exec_logs(cmd_id))
+        return AsyncExecStream(self._native.exec_logs(_check.text("cmd_id", cmd_id)))
 
     def get_command(self, cmd_id: str, *, max_output: int | None = None) -> AsyncCommand:
         """Return the handle of a command that was started before, here or elsewhere.
@@ -168,7 +171,8 @@ class AsyncRuns(AsyncPart):
         Example:
             >>> done = await sandbox.get_command(cmd_id).wait()
         """
-        return AsyncCommand(self._native.command(cmd_id, max_output))
+        which, most = _check.text("cmd_id", cmd_id), _check.some_number("max_output", max_output)
+        return AsyncCommand(self._native.command(which, most))
 
     async def kill(self, cmd_id: str, signal: Signal = "SIGTERM") -> None:
         """Send a signal to a command's whole process group.
@@ -185,4 +189,5 @@ class AsyncRuns(AsyncPart):
         Example:
             >>> await sandbox.kill(command.cmd_id, "SIGKILL")
         """
-        await run(self._native.kill(cmd_id, signal))
+        op = self._native.kill(_check.text("cmd_id", cmd_id), _check.text("signal", signal))
+        await run(op)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
-from .. import _options
+from .. import _check
 from .._options import StrPath
 from ._runner import run
 from .file import open_file
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .._options import BinaryMode, TextMode
     from ..types import SandboxInfo
-    from .file import File
+    from .file import BinaryFile, File, TextFile
 
 
 class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
@@ -59,6 +60,8 @@ class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
             >>> await sandbox.close()
         """
         self._native.close()
+
+    aclose = close
 
     @property
     def id(self) -> str:
@@ -126,7 +129,36 @@ class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
             >>> sandbox.domain(3000)
             'https://3000-sandbox-id-abc.example.com'
         """
-        return self._native.domain(port)
+        return self._native.domain(_check.number("port", port, 65_535, 1))
+
+    @overload
+    def open(
+        self,
+        path: StrPath,
+        mode: TextMode = "r",
+        *,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        newline: str | None = None,
+        permissions: int | None = None,
+    ) -> TextFile: ...
+
+    @overload
+    def open(
+        self, path: StrPath, mode: BinaryMode, *, permissions: int | None = None
+    ) -> BinaryFile: ...
+
+    @overload
+    def open(
+        self,
+        path: StrPath,
+        mode: str,
+        *,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        newline: str | None = None,
+        permissions: int | None = None,
+    ) -> File: ...
 
     def open(
         self,
@@ -145,13 +177,15 @@ class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
 
         Args:
             path: The file in the sandbox.
-            mode: `"r"`, `"w"` or `"x"`, with `"b"` for bytes.
+            mode: `"r"`, `"w"` or `"x"`, with `"b"` for bytes. `"x"` looks first whether there is
+                such a file; it does not keep another writer from making one meanwhile.
             encoding: Of text.
             errors: What to do about text that can't be decoded or encoded, as for the builtin.
             newline: How line ends are treated, as for the builtin.
             permissions: Of a file that is written, such as `0o755`.
 
         Raises:
+            InvalidArgumentError: The mode, the encoding or another argument can't be meant.
             FileNotFoundError: There is no such file, when reading.
             FileExistsError: There is one, with `"x"`.
 
@@ -160,4 +194,6 @@ class AsyncSandbox(AsyncRuns, AsyncFiles, AsyncTransfers, AsyncLifecycle):
             ...     async for line in file:
             ...         print(line, end="")
         """
-        return open_file(self, _options.path(path), mode, encoding, errors, newline, permissions)
+        where = _check.path("path", path)
+        bits = _check.some_number("permissions", permissions, _check.SMALL)
+        return open_file(self, where, mode, encoding, errors, newline, bits)

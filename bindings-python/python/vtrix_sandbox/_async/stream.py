@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ._runner import run
+from ..exceptions import SandboxError
+from ._runner import adopt, run
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +32,11 @@ class AsyncStream(Generic[T]):
 
     async def __anext__(self) -> T:
         while True:
-            item: Any = self._native.pop()
+            try:
+                item: Any = self._native.pop()
+            except SandboxError as error:
+                adopt(error)
+                raise
             if item is not None:
                 return self._seen(item)
             if not await run(self._native.fill()):
@@ -58,6 +63,8 @@ class AsyncStream(Generic[T]):
             >>> await stream.close()
         """
         self._native.close()
+
+    aclose = close
 
     def _seen(self, item: Any) -> T:
         return item

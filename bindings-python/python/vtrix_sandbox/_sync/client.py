@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import _lifetime, _native, _options
+from .. import _check, _lifetime, _native, _options
 from .._options import Seconds
 from ._runner import run
 from .sandbox import Sandbox
@@ -87,24 +87,25 @@ class Client:
         proxy: str | None = None,
         no_proxy: str | Iterable[str] | None = None,
     ) -> None:
+        _lifetime.begun()
         self._native = _native.Client(
-            base_url=base_url,
-            token=token,
-            project_id=project_id,
-            routes=routes,
-            connect_timeout=_options.seconds(connect_timeout),
-            call_timeout=_options.seconds(call_timeout),
-            heartbeat_interval=_options.seconds(heartbeat_interval),
-            heartbeat_timeout=_options.seconds(heartbeat_timeout),
-            stream_buffer=stream_buffer,
-            max_in_flight=max_in_flight,
-            max_connections=max_connections,
-            max_message=max_message,
-            extra_root_pem=_options.pem(extra_root_pem),
-            client_identity_pem=_options.pem(client_identity_pem),
-            idle_timeout=_options.seconds(idle_timeout),
-            max_retries=max_retries,
-            proxy=proxy,
+            base_url=_check.some_text("base_url", base_url),
+            token=_check.some_text("token", token),
+            project_id=_check.some_text("project_id", project_id),
+            routes=_check.some_text("routes", routes),
+            connect_timeout=_check.some_seconds("connect_timeout", connect_timeout),
+            call_timeout=_check.some_seconds("call_timeout", call_timeout),
+            heartbeat_interval=_check.some_seconds("heartbeat_interval", heartbeat_interval),
+            heartbeat_timeout=_check.some_seconds("heartbeat_timeout", heartbeat_timeout),
+            stream_buffer=_check.some_number("stream_buffer", stream_buffer),
+            max_in_flight=_check.some_number("max_in_flight", max_in_flight),
+            max_connections=_check.some_number("max_connections", max_connections),
+            max_message=_check.some_number("max_message", max_message),
+            extra_root_pem=_options.pem("extra_root_pem", extra_root_pem),
+            client_identity_pem=_options.pem("client_identity_pem", client_identity_pem),
+            idle_timeout=_check.some_seconds("idle_timeout", idle_timeout),
+            max_retries=_check.some_number("max_retries", max_retries, _check.SMALL),
+            proxy=_check.some_text("proxy", proxy),
             no_proxy=_options.hosts(no_proxy),
         )
         _lifetime.made(self._native)
@@ -163,13 +164,13 @@ class Client:
             ... )
         """
         op = self._native.create(
-            user_id,
+            _check.text("user_id", user_id),
             _options.spec(spec),
-            None if labels is None else dict(labels),
+            _check.mapping("labels", labels),
             _options.payloads(payloads),
-            ttl_hours,
-            None if env is None else dict(env),
-            _options.seconds(timeout),
+            _check.real("ttl_hours", ttl_hours),
+            _check.mapping("env", env),
+            _check.some_seconds("timeout", timeout),
         )
         return Sandbox(run(op))
 
@@ -192,9 +193,8 @@ class Client:
             >>> with client.attach("sandbox-id-abc") as sandbox:
             ...     sandbox.run_command("uptime")
         """
-        return Sandbox(
-            run(self._native.attach(sandbox_id, None if env is None else dict(env)))
-        )
+        which = _check.text("sandbox_id", sandbox_id)
+        return Sandbox(run(self._native.attach(which, _check.mapping("env", env))))
 
     def list(
         self,
@@ -220,7 +220,13 @@ class Client:
             >>> [info.id for info in page.items], page.pagination.total
             (['sandbox-id-abc'], 1)
         """
-        return run(self._native.list(user_id, status, limit, offset))
+        op = self._native.list(
+            _check.some_text("user_id", user_id),
+            _check.some_text("status", status),
+            _check.some_number("limit", limit),
+            _check.some_number("offset", offset),
+        )
+        return run(op)
 
     def get(self, sandbox_id: str) -> SandboxInfo:
         """Return what the gateway knows of a sandbox, without connecting to it.
@@ -232,7 +238,7 @@ class Client:
             >>> (client.get("sandbox-id-abc")).status
             'active'
         """
-        return run(self._native.get(sandbox_id))
+        return run(self._native.get(_check.text("sandbox_id", sandbox_id)))
 
     def delete(self, sandbox_id: str) -> None:
         """Delete a sandbox with everything in it, for good.
@@ -244,7 +250,7 @@ class Client:
             >>> for info in (client.list(user_id="user-123")).items:
             ...     client.delete(info.id)
         """
-        run(self._native.delete(sandbox_id))
+        run(self._native.delete(_check.text("sandbox_id", sandbox_id)))
 
     def pool_status(self) -> PoolStatus:
         """Return the figures of the pool of warm sandboxes; for operators.
@@ -271,7 +277,7 @@ class Client:
         Example:
             >>> status = client.rolling_start(image="python-3.13")
         """
-        return run(self._native.rolling_start(image))
+        return run(self._native.rolling_start(_check.some_text("image", image)))
 
     def rolling_status(self) -> RollingStatus:
         """Return how far the rolling update is; for operators.

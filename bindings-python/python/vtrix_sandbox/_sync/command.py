@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .. import _check
+from .._finished import CommandFinished
 from ._runner import run
 from .stream import LogStream
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .. import _native
-    from .._native import CommandFinished
     from ..types import CollectedOutput
 
 Signal = Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGHUP"]
@@ -61,7 +62,7 @@ class Command:
         """The exit code, once a `wait` on this handle has seen one."""
         return self._native.exit_code
 
-    def wait(self, *, check: bool = False) -> CommandFinished:
+    def wait(self, *, check: bool = False) -> CommandFinished[Command]:
         """Wait until the command ends, and return how, with its output.
 
         What it wrote before is replayed first, the last 512 KB of it. Any number of waits may go
@@ -80,8 +81,9 @@ class Command:
             >>> command = sandbox.run_command_detached("make -j8")
             >>> (command.wait(check=True)).output
         """
-        finished = run(self._native.wait())
-        return finished.check() if check else finished
+        checked = _check.flag("check", check)
+        finished = CommandFinished._of(run(self._native.wait()), Command)
+        return finished.check() if checked else finished
 
     def logs(self) -> LogStream:
         """Replay what the command wrote, the last 512 KB of it, then follow it until it ends.
@@ -145,7 +147,7 @@ class Command:
             >>> output.data_bytes, output.truncated
             (b'Linux\n', False)
         """
-        return run(self._native.collect_output(stream))
+        return run(self._native.collect_output(_check.text("stream", stream)))
 
     def kill(self, signal: Signal = "SIGTERM") -> None:
         """Send a signal to the command's whole process group.
@@ -163,4 +165,4 @@ class Command:
             >>> (command.wait()).outcome
             Killed(signal=2, code=130)
         """
-        run(self._native.kill(signal))
+        run(self._native.kill(_check.text("signal", signal)))

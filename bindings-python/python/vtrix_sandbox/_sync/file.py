@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from .._options import file_mode
+from .._options import file_mode, text_file
+from ..exceptions import FileExistsError
 
 if TYPE_CHECKING:
     from .sandbox import Sandbox
 
 File = IO[Any]
+TextFile = TextIO
+BinaryFile = BinaryIO
 
 _BUFFER = 512 * 1024
 """Bytes of one chunk of a file that is read: the wire's largest."""
@@ -25,6 +28,7 @@ class _Reader(io.RawIOBase):
         self._chunks = sandbox.read_stream(path, chunk_size=_BUFFER)
         # A missing file shows now, where the builtin would tell.
         self._rest = memoryview(next(self._chunks, b""))
+        self._told = 0
 
     def readable(self) -> bool:
         return True
@@ -35,7 +39,18 @@ class _Reader(io.RawIOBase):
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
+        self._told += count
         return count
+
+    def readall(self) -> bytes:
+        # By default it would go on in pieces of 8 KiB.
+        data = b"".join([self._rest, *self._chunks])
+        self._rest = memoryview(b"")
+        self._told += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._told
 
     def close(self) -> None:
         if not self.closed and hasattr(self, "_chunks"):
@@ -62,6 +77,9 @@ class _Writer(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         return self._spool.write(data)
+
+    def tell(self) -> int:
+        return self._spool.tell()
 
     def close(self) -> None:
         if self.closed:
@@ -113,10 +131,11 @@ def open_file(
 ) -> File:
     """Return the file object, opened."""
     what, binary = file_mode(mode)
+    text_file(encoding, errors, newline)
     if what == "r":
         reader = io.BufferedReader(_Reader(sandbox, path), _BUFFER)
         return reader if binary else io.TextIOWrapper(reader, encoding, errors, newline)
     if what == "x" and sandbox.exists(path):
-        raise FileExistsError(f"{path} exists in the sandbox")
+        raise FileExistsError(f"{path} exists in the sandbox", operation="open")
     writer = _BufferedWriter(_Writer(sandbox, path, permissions), _BUFFER)
     return writer if binary else _TextWriter(writer, encoding, errors, newline)

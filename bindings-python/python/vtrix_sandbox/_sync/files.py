@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .. import _options
+from .. import _check, _options
 from .._options import Content, StrPath
 from ._part import Part
 from ._runner import run
 from .stream import FileStream
 
 if TYPE_CHECKING:
-    from ..types import FileEntry, FileInfo, ReadResult, WriteFile
+    from ..types import EditResult, FileEntry, FileInfo, ReadResult, WriteFile, WriteResult
 
 
 class Files(Part):
@@ -34,9 +34,9 @@ class Files(Part):
             >>> result.type, result.content
             ('text', 'sandbox\n')
         """
-        return run(self._native.read(_options.path(path)))
+        return run(self._native.read(_check.path("path", path)))
 
-    def write(self, path: StrPath, content: Content) -> int:
+    def write(self, path: StrPath, content: Content) -> WriteResult:
         """Write a file, making its directory; return the number of bytes.
 
         The file is replaced as a whole and keeps its mode. Text is written as UTF-8.
@@ -53,16 +53,21 @@ class Files(Part):
             TooLargeError: `content` does not fit into one call; nothing was sent.
 
         Example:
-            >>> sandbox.write("/workspace/greeting.txt", "hello")
-            5
+            >>> written = sandbox.write("/workspace/greeting.txt", "hello")
+            >>> written, written.bytes_written
+            (5, 5)
         """
         if isinstance(content, str):
-            return run(self._native.write(_options.path(path), content))
-        data = _options.to_bytes(content)
-        run(self._native.write_files([(_options.path(path), data, None)]))
-        return len(data)
+            return run(
+                self._native.write(_check.path("path", path), _check.text("content", content))
+            )
+        data = _check.content("content", content)
+        run(self._native.write_files([(_check.path("path", path), data, None)]))
+        from ..types import WriteResult
 
-    def edit(self, path: StrPath, old_text: str, new_text: str) -> str:
+        return WriteResult(len(data))
+
+    def edit(self, path: StrPath, old_text: str, new_text: str) -> EditResult:
         """Replace the only occurrence of a text in a file; return the gateway's message.
 
         Raises:
@@ -73,7 +78,12 @@ class Files(Part):
         Example:
             >>> sandbox.edit("/app/settings.toml", "debug = true", "debug = false")
         """
-        return run(self._native.edit(_options.path(path), old_text, new_text))
+        op = self._native.edit(
+            _check.path("path", path),
+            _check.text("old_text", old_text),
+            _check.text("new_text", new_text),
+        )
+        return run(op)
 
     def write_files(self, files: Mapping[str, Content] | Iterable[WriteFile]) -> None:
         """Write files in one flight, making their directories.
@@ -106,7 +116,8 @@ class Files(Part):
             >>> if data is not None:
             ...     Path("plot.png").write_bytes(data)
         """
-        return run(self._native.read_to_buffer(_options.path(path), max_size))
+        most = _check.some_number("max_size", max_size)
+        return run(self._native.read_to_buffer(_check.path("path", path), most))
 
     def read_stream(self, path: StrPath, *, chunk_size: int | None = None) -> FileStream:
         """Read a file of any size in chunks.
@@ -123,7 +134,8 @@ class Files(Part):
             ...     for chunk in sandbox.read_stream("/data/large.csv"):
             ...         file.write(chunk)
         """
-        return FileStream(self._native.read_stream(_options.path(path), chunk_size))
+        size = _check.some_number("chunk_size", chunk_size)
+        return FileStream(self._native.read_stream(_check.path("path", path), size))
 
     def mkdir(self, path: StrPath) -> None:
         """Make a directory with its parents. One that exists is left as it is.
@@ -135,7 +147,7 @@ class Files(Part):
         Example:
             >>> sandbox.mkdir("/workspace/a/b")
         """
-        run(self._native.mkdir(_options.path(path)))
+        run(self._native.mkdir(_check.path("path", path)))
 
     def list_files(self, path: StrPath) -> list[FileEntry]:
         """List a directory, sorted by name.
@@ -148,7 +160,7 @@ class Files(Part):
             >>> [entry.name for entry in sandbox.list_files("/workspace") if not entry.is_dir]
             ['greeting.txt']
         """
-        return run(self._native.list_files(_options.path(path)))
+        return run(self._native.list_files(_check.path("path", path)))
 
     def stat(self, path: StrPath) -> FileInfo:
         """Tell what is at a path. Nothing being there is an answer, not an error.
@@ -161,7 +173,7 @@ class Files(Part):
             >>> info.exists, info.is_file, info.size
             (True, True, 5)
         """
-        return run(self._native.stat(_options.path(path)))
+        return run(self._native.stat(_check.path("path", path)))
 
     def exists(self, path: StrPath) -> bool:
         """Tell whether there is something at a path.
@@ -173,4 +185,4 @@ class Files(Part):
             >>> sandbox.exists("/workspace/greeting.txt")
             True
         """
-        return run(self._native.exists(_options.path(path)))
+        return run(self._native.exists(_check.path("path", path)))

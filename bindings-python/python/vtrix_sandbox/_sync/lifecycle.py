@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import _options
+from .. import _check, _options
 from .._options import Seconds
 from ._part import Part
 from ._runner import run
@@ -36,8 +36,12 @@ class Lifecycle(Part):
             >>> sandbox.status
             'stopped'
         """
-        poll, limit = _options.some_seconds(poll_interval), _options.some_seconds(timeout)
-        run(self._native.stop(blocking, poll, limit))
+        op = self._native.stop(
+            _check.flag("blocking", blocking),
+            _check.seconds("poll_interval", poll_interval),
+            _check.seconds("timeout", timeout),
+        )
+        run(op)
 
     def start(self) -> None:
         """Start a stopped sandbox; `wait_until_active` waits for it.
@@ -76,7 +80,7 @@ class Lifecycle(Part):
             >>> sandbox.start()
             >>> sandbox.wait_until_active(timeout=60)
         """
-        run(self._native.wait_until_active(_options.some_seconds(timeout)))
+        run(self._native.wait_until_active(_check.seconds("timeout", timeout)))
 
     def extend(self, seconds: Seconds) -> None:
         """Add 1 to `MAX_EXTEND_SECONDS` seconds to the sandbox's life.
@@ -89,7 +93,7 @@ class Lifecycle(Part):
         Example:
             >>> sandbox.extend(timedelta(hours=1))
         """
-        run(self._native.extend(_options.whole_seconds(seconds)))
+        run(self._native.extend(_check.whole_seconds("seconds", seconds)))
 
     def extend_timeout(self, seconds: Seconds) -> None:
         """Add seconds to the sandbox's life as `extend` does, then `refresh`.
@@ -102,7 +106,7 @@ class Lifecycle(Part):
             >>> sandbox.timeout
             datetime.timedelta(seconds=7199)
         """
-        run(self._native.extend_timeout(_options.whole_seconds(seconds)))
+        run(self._native.extend_timeout(_check.whole_seconds("seconds", seconds)))
 
     def update(
         self, *, spec: Spec | Mapping[str, str] | None = None, image: str | None = None
@@ -116,7 +120,7 @@ class Lifecycle(Part):
         Example:
             >>> sandbox.update(spec={"memory": "8Gi"})
         """
-        run(self._native.update(_options.spec(spec), image))
+        run(self._native.update(_options.spec(spec), _check.some_text("image", image)))
 
     def configure(
         self, payloads: Iterable[Payload | Mapping[str, Any]] | None = None

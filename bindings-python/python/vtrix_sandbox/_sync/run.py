@@ -4,18 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from .. import _options
+from .. import _check, _options
+from .._finished import CommandFinished
 from .._options import Seconds, Stdin, StrPath, Writer
 from .._writers import sink
 from ._part import Part
-from ._runner import callback, current_bridge, run
+from ._runner import callback, current_bridge, run, taken
 from .command import Command, Signal
 from .stream import ExecStream
-
-if TYPE_CHECKING:
-    from .._native import CommandFinished
 
 
 class Runs(Part):
@@ -36,7 +33,7 @@ class Runs(Part):
         stderr: Writer | None = None,
         max_output: int | None = None,
         check: bool = False,
-    ) -> CommandFinished:
+    ) -> CommandFinished[Command]:
         r"""Run a command to its end.
 
         A non-zero exit is no error unless `check` asks for it. Whatever ends the wait before the
@@ -52,7 +49,8 @@ class Runs(Part):
             sudo: Run it as root with the environment kept, as `sudo -E` would.
             stdin: What it reads: text, UTF-8 bytes, or a file object, which is read whole.
             stdout: Anything with a `write`, for text or for bytes; gets standard output as it
-                arrives.
+                arrives. A class that says neither by what it derives from nor by its `mode` is
+                asked by one `write("")`: if that raises, it gets bytes.
             stderr: The same for standard error.
             max_output: Bytes of output that the result keeps; 16 MiB unless said otherwise. The
                 rest is read and dropped, and the result says so.
@@ -70,15 +68,18 @@ class Runs(Part):
             >>> done.exit_code, done.output
             (1, '0\n')
         """
+        checked = _check.flag("check", check)
+        stdin = taken(stdin)
         given = _options.command(
             cmd, args, env, working_dir, timeout, deadline, sudo, stdin, max_output
         )
         if stdout is None and stderr is None:
-            finished = run(self._native.run(given, None, None, None))
+            ended = run(self._native.run(given, None, None, None))
         else:
-            writers = callback(sink(stdout)), callback(sink(stderr))
-            finished = run(self._native.run(given, *writers, current_bridge()))
-        return finished.check() if check else finished
+            writers = callback(sink("stdout", stdout)), callback(sink("stderr", stderr))
+            ended = run(self._native.run(given, *writers, current_bridge()))
+        finished = CommandFinished._of(ended, Command)
+        return finished.check() if checked else finished
 
     def run_command_detached(
         self,
@@ -107,6 +108,7 @@ class Runs(Part):
             >>> server = sandbox.run_command_detached("node server.js", env={"PORT": "80"})
             >>> server.kill()
         """
+        stdin = taken(stdin)
         given = _options.command(
             cmd, args, env, working_dir, timeout, None, sudo, stdin, max_output
         )
@@ -127,7 +129,8 @@ class Runs(Part):
         """Run a command and look at what it does, event by event.
 
         The command starts when the stream is first iterated or entered. Leaving the stream early,
-        by closing or dropping it, kills the command. The arguments are those of `run_command`.
+        by closing or dropping it, kills the command. The arguments are those of `run_command`; a
+        file object for `stdin` is read here and now.
 
         Raises:
             CommandTimedOutError: While iterating: it ran past `timeout`.
@@ -154,7 +157,7 @@ class Runs(Part):
             >>> for event in sandbox.exec_logs(command.cmd_id):
             ...     print(event.type, event.data)
         """
-        return ExecStream(self._native.exec_logs(cmd_id))
+        return ExecStream(self._native.exec_logs(_check.text("cmd_id", cmd_id)))
 
     def get_command(self, cmd_id: str, *, max_output: int | None = None) -> Command:
         """Return the handle of a command that was started before, here or elsewhere.
@@ -169,7 +172,8 @@ class Runs(Part):
         Example:
             >>> done = sandbox.get_command(cmd_id).wait()
         """
-        return Command(self._native.command(cmd_id, max_output))
+        which, most = _check.text("cmd_id", cmd_id), _check.some_number("max_output", max_output)
+        return Command(self._native.command(which, most))
 
     def kill(self, cmd_id: str, signal: Signal = "SIGTERM") -> None:
         """Send a signal to a command's whole process group.
@@ -186,4 +190,5 @@ class Runs(Part):
         Example:
             >>> sandbox.kill(command.cmd_id, "SIGKILL")
         """
-        run(self._native.kill(cmd_id, signal))
+        op = self._native.kill(_check.text("cmd_id", cmd_id), _check.text("signal", signal))
+        run(op)

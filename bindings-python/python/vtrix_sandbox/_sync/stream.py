@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ._runner import run
+from ..exceptions import SandboxError
+from ._runner import adopt, run
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,7 +33,11 @@ class Stream(Generic[T]):
 
     def __next__(self) -> T:
         while True:
-            item: Any = self._native.pop()
+            try:
+                item: Any = self._native.pop()
+            except SandboxError as error:
+                adopt(error)
+                raise
             if item is not None:
                 return self._seen(item)
             if not run(self._native.fill()):

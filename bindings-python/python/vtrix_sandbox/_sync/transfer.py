@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .. import _native, _options
+from .. import _check, _native, _options
 from .._options import StrPath
 from ..progress import ProgressOption, Shown
 from ._part import Part
@@ -48,14 +47,14 @@ class Transfers(Part):
         Example:
             >>> sandbox.upload_file("model.bin", "/data/model.bin", progress=True)
         """
-        del mkdir_recursive
+        _check.flag("mkdir_recursive", mkdir_recursive)
         with Shown(progress) as shown:
             run(
                 _native.upload_file(
                     self._native,
-                    os.fspath(local_path),
-                    _options.path(sandbox_path),
-                    mode,
+                    _check.local_path("local_path", local_path),
+                    _check.path("sandbox_path", sandbox_path),
+                    _check.some_number("mode", mode, _check.SMALL),
                     callback(shown.callback),
                     current_bridge(),
                 )
@@ -94,9 +93,9 @@ class Transfers(Part):
             return run(
                 _native.download_file(
                     self._native,
-                    _options.path(sandbox_path),
-                    os.fspath(local_path),
-                    mkdir_recursive,
+                    _check.path("sandbox_path", sandbox_path),
+                    _check.local_path("local_path", local_path),
+                    _check.flag("mkdir_recursive", mkdir_recursive),
                     callback(shown.callback),
                     current_bridge(),
                 )
@@ -131,7 +130,7 @@ class Transfers(Part):
                 _native.download_files(
                     self._native,
                     _options.download_files(files),
-                    mkdir_recursive,
+                    _check.flag("mkdir_recursive", mkdir_recursive),
                     callback(shown.callback),
                     current_bridge(),
                 )
