@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,6 @@ async def test_what_callbacks_and_writers_raise_comes_back(
 
 
 async def test_writers_are_called_on_the_loop(async_sandbox: AsyncSandbox) -> None:
-    import threading
-
     here = threading.get_ident()
     seen = []
 
@@ -327,3 +326,54 @@ def test_outside_of_a_loop_there_is_nothing_to_wait_with(gateway: LocalGateway) 
     with pytest.raises(RuntimeError, match="no running event loop"):
         coroutine.send(None)
     asyncio.run(client.close())
+
+
+def test_several_loops_in_several_threads(gateway: LocalGateway) -> None:
+    client = gateway.async_client()
+    outputs: list[str] = []
+    begin = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        async def main() -> None:
+            begin.wait()
+            sandbox = await client.create("loops")
+            try:
+                done = await asyncio.gather(
+                    *(sandbox.run_command(f"echo {number}.{n}") for n in range(5))
+                )
+                outputs.extend(one.output for one in done)
+            finally:
+                await sandbox.delete()
+
+        asyncio.run(main())
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outputs) == sorted(f"{number}.{n}\n" for number in range(8) for n in range(5))
+    asyncio.run(client.close())
+
+
+async def test_input_from_a_file_is_read_beside_the_loop(
+    async_sandbox: AsyncSandbox, tmp_path: Path
+) -> None:
+    loop = threading.get_ident()
+    seen: list[int] = []
+
+    class Source(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            seen.append(threading.get_ident())
+            return super().read(size)
+
+    done = await async_sandbox.run_command("cat", stdin=Source(b"in"))
+    assert done.output == "in"
+    assert seen
+    assert loop not in seen
+
+
+async def test_an_error_of_a_stream_leads_to_the_command(async_sandbox: AsyncSandbox) -> None:
+    with pytest.raises(vs.CommandTimedOutError):
+        async for _ in async_sandbox.run_command_stream("sleep 600", timeout=0.2):
+            pass

@@ -35,11 +35,17 @@ def test_what_works_on_files_works_here(sandbox: Sandbox, directory: str) -> Non
 
 
 def test_a_bar_for_several_files_uses_tqdm() -> None:
+    from tqdm.auto import tqdm
+
     out: Any = io.StringIO()
     with Bar(file=out) as bar:
+        assert isinstance(bar._tqdm, tqdm)
         bar(vs.Progress("/a/one", 500, 1000))
         bar(vs.Progress("/a/two", 1000, 1000))
+        assert (bar._tqdm.n, bar._tqdm.total) == (1500, 2000)
     assert "2 files" in out.getvalue()
+    # The plain bar is drawn otherwise.
+    assert "[#" not in out.getvalue()
 
 
 def test_reading_bytes(sandbox: Sandbox, directory: str) -> None:
@@ -167,6 +173,77 @@ async def test_asynchronous_writing_is_all_or_nothing(
     empty = async_sandbox.open(f"{directory}/empty", "x")
     await empty.aclose()
     assert await async_sandbox.read_to_buffer(f"{directory}/empty") == b""
+
+
+async def test_what_else_files_have(
+    sandbox: Sandbox, async_sandbox: AsyncSandbox, directory: str
+) -> None:
+    path = f"{directory}/f"
+    async with async_sandbox.open(path, "wb") as file:
+        assert (file.seekable(), file.isatty(), file.encoding) == (False, False, None)
+        await file.writelines([b"ab", b"cd"])
+        await file.write(memoryview(b"ef"))
+        assert file.tell() == 6
+    with pytest.raises(ValueError, match="closed"):
+        file.tell()
+    async with async_sandbox.open(path, "rb") as file:
+        assert (await file.read(2), file.tell(), await file.read(None)) == (b"ab", 2, b"cdef")
+        with pytest.raises(io.UnsupportedOperation):
+            await file.write(b"x")
+    async with async_sandbox.open(path) as text:
+        with pytest.raises(io.UnsupportedOperation):
+            text.tell()
+    with sandbox.open(path, "rb") as blocking:
+        assert (blocking.read(2), blocking.tell()) == (b"ab", 2)
+    with sandbox.open(path, "wb") as blocking:
+        blocking.write(b"xyz")
+        assert blocking.tell() == 3
+
+
+LINES = "one\ntwo\r\nthree\rfour"
+
+
+@pytest.mark.parametrize("newline", [None, "", "\n", "\r", "\r\n"])
+async def test_both_families_read_and_write_the_same_lines(
+    sandbox: Sandbox, async_sandbox: AsyncSandbox, directory: str, newline: str | None
+) -> None:
+    path = f"{directory}/f"
+    sandbox.write(path, LINES)
+    with sandbox.open(path, newline=newline) as blocking:
+        expected = blocking.readlines()
+    async with async_sandbox.open(path, newline=newline) as file:
+        assert await file.readlines() == expected
+    with sandbox.open(path, "w", encoding="utf-16", newline=newline) as blocking:
+        blocking.write("a\n")
+        blocking.writelines(["b\n"])
+    written = sandbox.read_to_buffer(path)
+    async with async_sandbox.open(path, "w", encoding="utf-16", newline=newline) as file:
+        await file.write("a\n")
+        await file.writelines(["b\n"])
+    assert await async_sandbox.read_to_buffer(path) == written
+
+
+async def test_a_large_file_is_written_beside_the_loop(
+    async_sandbox: AsyncSandbox, directory: str
+) -> None:
+    path = f"{directory}/f"
+    await async_sandbox.write(path, "old")
+    piece = bytes(range(256)) * 4096
+    async with async_sandbox.open(path, "wb") as file:
+        writing = asyncio.ensure_future(file.write(piece))
+        await asyncio.sleep(0)
+        # Cancelled or not, what was taken goes to the disk, and before what comes next.
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await file.write(piece[::-1])
+    assert await async_sandbox.read_to_buffer(path) == piece + piece[::-1]
+    with pytest.raises(KeyError):
+        async with async_sandbox.open(path, "wb") as file:
+            writing = asyncio.ensure_future(file.write(piece))
+            await asyncio.sleep(0)
+            raise KeyError
+    await writing
+    assert await async_sandbox.read_to_buffer(path) == piece + piece[::-1]
 
 
 def test_transfers(sandbox: Sandbox, directory: str, tmp_path: Path) -> None:

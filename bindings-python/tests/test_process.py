@@ -324,3 +324,26 @@ def test_the_level_of_logs() -> None:
     finally:
         logger.setLevel(logging.NOTSET)
         _logging.stop()
+
+
+def test_one_that_fails_to_close_keeps_no_other_open() -> None:
+    code = """
+        from vtrix_sandbox import _lifetime
+
+        class Closable:
+            def __init__(self, fails):
+                self.fails = fails
+
+            def close(self):
+                print("closed", flush=True)
+                if self.fails:
+                    raise OSError("this one fails")
+
+        kept = [Closable(True), Closable(False), Closable(True)]
+        for one in kept:
+            _lifetime.made(one)
+    """
+    process = python(code)
+    out, err = process.communicate(timeout=30)
+    assert out == "closed\n" * 3
+    assert err.count("OSError: this one fails") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import sys
 from datetime import datetime, timedelta, timezone
@@ -406,3 +407,21 @@ def test_values_show_no_content() -> None:
     for value in values:
         assert secret not in repr(value)
         assert value == value
+
+
+def test_writers_that_say_what_they_take_in_other_ways(sandbox: Sandbox, tmp_path: Path) -> None:
+    class Decodes:
+        """Binary, and its failure to take text is no `TypeError`."""
+
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, data: Any) -> None:
+            self.text += data.decode()
+
+    writer = Decodes()
+    sandbox.run_command("echo é", stdout=writer)
+    assert writer.text == "é\n"
+    with codecs.open(str(tmp_path / "out"), "w", "latin-1") as file:
+        sandbox.run_command("echo é", stdout=file)
+    assert (tmp_path / "out").read_bytes() == b"\xe9\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -71,11 +72,16 @@ class _Writer(io.RawIOBase):
         self._permissions = permissions
         self._spool = tempfile.NamedTemporaryFile()  # noqa: SIM115
         self.discard = False
+        self.mark = b""
+        """Comes before the first bytes."""
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
+        if self.mark:
+            self._spool.write(self.mark)
+            self.mark = b""
         return self._spool.write(data)
 
     def tell(self) -> int:
@@ -137,5 +143,11 @@ def open_file(
         return reader if binary else io.TextIOWrapper(reader, encoding, errors, newline)
     if what == "x" and sandbox.exists(path):
         raise FileExistsError(f"{path} exists in the sandbox", operation="open")
-    writer = _BufferedWriter(_Writer(sandbox, path, permissions), _BUFFER)
-    return writer if binary else _TextWriter(writer, encoding, errors, newline)
+    raw = _Writer(sandbox, path, permissions)
+    writer = _BufferedWriter(raw, _BUFFER)
+    if binary:
+        return writer
+    if codecs.lookup(encoding).name in ("utf-16", "utf-32"):
+        # `TextIOWrapper` takes what can't seek for something that was begun before.
+        raw.mark = "".encode(encoding)
+    return _TextWriter(writer, encoding, errors, newline)
