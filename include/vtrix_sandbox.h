@@ -35,7 +35,7 @@
  * LINKING
  *
  * pkg-config:  cc program.c $(pkg-config --cflags --libs vtrix-sandbox)
- *              with --static for the static library
+ *              pkg-config: vtrix-sandbox-static for the static library
  * CMake:       find_package(VtrixSandbox), then link VtrixSandbox::shared or VtrixSandbox::static
  * By hand, shared:           -lvtrix_sandbox
  * By hand, static, Linux:    libvtrix_sandbox.a -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
@@ -3958,7 +3958,8 @@ vtrix_status vtrix_start(const struct vtrix_start_options *options, struct vtrix
  * Ends everything: calls in flight end with `VTRIX_STATUS_SHUT_DOWN`, what they announce is
  * announced, and every thread of the library is joined. Waits for callbacks that run. Afterwards
  * handles can still be read and must still be freed; a new client starts the library anew.
- * Without it, threads end with the process. Does nothing if nothing runs, or in a forked child.
+ * Without it, threads end with the process. Of several at the same time each returns when all is
+ * over. Does nothing if nothing runs, or in a forked child.
  * Log records stop too.
  *
  * `VTRIX_STATUS_WOULD_DEADLOCK` on a callback thread.

@@ -107,10 +107,12 @@ pub(crate) unsafe fn produce<T: Output>(
     unsafe {
         store(out, T::NOTHING);
         guard(out_error, || {
+            // What the options carry is let go of whatever is wrong.
+            let op = op();
             if out.is_null() {
                 return Err(Failure::null(name));
             }
-            let value = op()?.block()?;
+            let value = op?.block()?;
             store(out, value.into_c());
             Ok(())
         })
@@ -141,8 +143,9 @@ pub(crate) unsafe fn begin<T: Output>(
     unsafe {
         store(told.out_task, std::ptr::null_mut());
         guard(told.out_error, || {
+            let op = op();
             let announce = announce(told.on_done, user)?;
-            op()?.spawn(announce, told.out_task)
+            op?.spawn(announce, told.out_task)
         })
     }
 }
@@ -161,8 +164,9 @@ pub(crate) unsafe fn begin_done(
     unsafe {
         store(told.out_task, std::ptr::null_mut());
         guard(told.out_error, || {
+            let op = op();
             let announce = announce_done(told.on_done, user)?;
-            op()?.spawn(announce, told.out_task)
+            op?.spawn(announce, told.out_task)
         })
     }
 }

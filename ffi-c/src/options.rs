@@ -40,6 +40,33 @@ pub(crate) unsafe fn init<T: Options>(options: *mut T, size: usize) {
     }
 }
 
+/// What can be read of options, whatever is wrong with them: what they carry to be let go of is let
+/// go of even where the call fails. Nothing, where not even their size makes sense.
+///
+/// # Safety
+///
+/// As [`read`].
+pub(crate) unsafe fn glance<T: Options>(options: *const T) -> T {
+    // SAFETY: zero is valid for a `T`.
+    let mut known = unsafe { std::mem::zeroed::<T>() };
+    if options.is_null() {
+        return known;
+    }
+    // SAFETY: the first field is always there.
+    let size = unsafe { options.cast::<usize>().read_unaligned() };
+    if (size_of::<usize>()..=LARGEST).contains(&size) {
+        // SAFETY: as this function's; at most as many bytes as `T` has.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                options.cast::<u8>(),
+                std::ptr::from_mut(&mut known).cast::<u8>(),
+                size.min(size_of::<T>()),
+            );
+        }
+    }
+    known
+}
+
 /// Reads options; NULL is all defaults.
 ///
 /// # Safety

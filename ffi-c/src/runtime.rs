@@ -18,6 +18,8 @@ use crate::status::{VTRIX_STATUS_CONFLICT, VTRIX_STATUS_FORKED, VTRIX_STATUS_SHU
 const WORKER_THREADS: usize = 2;
 
 static CURRENT: ForkLock<Option<Arc<Engine>>> = ForkLock::new(None);
+/// Those out of use that somebody stops: whoever else shuts down waits for them, too.
+static STOPPING: ForkLock<Vec<Arc<Engine>>> = ForkLock::new(Vec::new());
 
 /// A runtime, callback threads, and what is still going on in them.
 pub(crate) struct Engine {
@@ -79,11 +81,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the engine of this process out of use, to be [stopped](Self::stop).
-    pub(crate) fn retire() -> Option<Arc<Self>> {
-        let mut current = CURRENT.lock();
-        ours(&mut current)?;
-        current.take()
+    /// Takes the engine of this process out of use and stops it, and waits for those that others
+    /// stop at the same time.
+    pub(crate) fn shut_down() {
+        let stopping = {
+            let mut current = CURRENT.lock();
+            ours(&mut current);
+            let mut stopping = STOPPING.lock();
+            stopping.extend(current.take());
+            stopping.clone()
+        };
+        for engine in stopping.iter().filter(|engine| !engine.forked()) {
+            engine.stop();
+        }
+        STOPPING.lock().retain(|engine| {
+            engine.forked() || !stopping.iter().any(|stopped| Arc::ptr_eq(engine, stopped))
+        });
     }
 
     pub(crate) fn forked(&self) -> bool {
@@ -130,16 +143,17 @@ impl Engine {
     }
 
     /// Ends everything that goes on and joins every thread. Waits for callbacks that run. Not on
-    /// a callback thread, and not in a child.
-    pub(crate) fn stop(&self) {
+    /// a callback thread, and not in a child. Any number of threads may do so.
+    fn stop(&self) {
         self.stop.send_replace(true);
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         while *inside > 0 {
             inside = self.empty.wait(inside).unwrap_or_else(PoisonError::into_inner);
         }
         drop(inside);
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(runtime);
+        // Under the lock: whoever else stops it comes back when the threads are gone, not before.
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(runtime.take());
         self.pool.close();
     }
 }

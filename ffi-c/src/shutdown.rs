@@ -57,7 +57,8 @@ pub unsafe extern "C" fn vtrix_start(
 /// Ends everything: calls in flight end with `VTRIX_STATUS_SHUT_DOWN`, what they announce is
 /// announced, and every thread of the library is joined. Waits for callbacks that run. Afterwards
 /// handles can still be read and must still be freed; a new client starts the library anew.
-/// Without it, threads end with the process. Does nothing if nothing runs, or in a forked child.
+/// Without it, threads end with the process. Of several at the same time each returns when all is
+/// over. Does nothing if nothing runs, or in a forked child.
 /// Log records stop too.
 ///
 /// `VTRIX_STATUS_WOULD_DEADLOCK` on a callback thread.
@@ -69,9 +70,7 @@ pub unsafe extern "C" fn vtrix_shutdown(out_error: *mut *mut vtrix_error) -> vtr
     unsafe {
         guard(out_error, || {
             refuse_on_callback_thread()?;
-            if let Some(engine) = Engine::retire() {
-                engine.stop();
-            }
+            Engine::shut_down();
             log::end();
             Ok(())
         })

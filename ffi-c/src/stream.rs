@@ -148,19 +148,8 @@ impl vtrix_stream {
         })
     }
 
-    fn is_cancelled(&self) -> bool {
-        *self.cancel.borrow()
-    }
-
     fn cancelled(&self) -> impl Future<Output = Failure> + Send + use<> {
-        let mut cancel = self.cancel.subscribe();
-        let keep = self.cancel.clone();
-        async move {
-            // Its sender is kept here, so the wait can only end well.
-            drop(cancel.wait_for(|cancel| *cancel).await);
-            drop(keep);
-            cancelled()
-        }
+        cancelled_by(&self.cancel)
     }
 
     fn cancel(&self) {
@@ -188,61 +177,11 @@ impl vtrix_stream {
         }))
     }
 
-    /// Pulls, and keeps the event that is lent.
-    fn pull(&self, timeout_ms: u64) -> Fallible<Pulled> {
+    /// What a pull needs, all its own.
+    fn puller(&self) -> Fallible<Puller> {
         refuse_on_callback_thread()?;
-        let mut reading = self.read()?;
-        reading.lent = None;
-        if self.is_cancelled() {
-            reading.end();
-            return Err(cancelled());
-        }
-        // What is there is taken without the detour that waiting is.
-        let ready = {
-            let _context = self.engine.handle().enter();
-            reading.next().now_or_never()
-        };
-        let next = match ready {
-            Some(next) => next?,
-            None if timeout_ms == 0 => return Ok(Pulled::Nothing),
-            None => {
-                let inside = self.engine.enter()?;
-                let stopping = self.engine.stopping();
-                let cancel = self.cancelled();
-                let wait = self.engine.handle().block_on(async {
-                    let late = async {
-                        if timeout_ms == VTRIX_NO_LIMIT {
-                            std::future::pending::<()>().await;
-                        }
-                        tokio::time::sleep(Duration::from_millis(timeout_ms)).await;
-                    };
-                    tokio::select! {
-                        biased;
-                        failure = cancel => Err(failure),
-                        failure = stopping => Err(failure),
-                        next = reading.next() => next.map(Some),
-                        () = late => Ok(None),
-                    }
-                });
-                drop(inside);
-                match wait {
-                    Ok(Some(next)) => next,
-                    Ok(None) => return Ok(Pulled::Nothing),
-                    Err(failure) => {
-                        reading.end();
-                        return Err(failure);
-                    }
-                }
-            }
-        };
-        Ok(match next {
-            None => Pulled::End,
-            Some(held) => {
-                let event = held.event();
-                reading.lent = Some(held);
-                Pulled::Event(event)
-            }
-        })
+        let (engine, cancel) = (self.engine.clone(), self.cancel.clone());
+        Ok(Puller { engine, reading: self.read()?, cancel })
     }
 
     fn forward(&self, on_event: vtrix_event_fn, user: Arc<UserData>) -> Fallible<Op<()>> {
@@ -272,10 +211,85 @@ impl vtrix_stream {
     }
 }
 
+/// A pull under way. It borrows nothing of the stream, which may be freed meanwhile.
+struct Puller {
+    engine: Arc<Engine>,
+    reading: OwnedMutexGuard<Reading>,
+    cancel: Arc<watch::Sender<bool>>,
+}
+
+impl Puller {
+    /// Pulls, and keeps the event that is lent.
+    fn pull(mut self, timeout_ms: u64) -> Fallible<Pulled> {
+        self.reading.lent = None;
+        if *self.cancel.borrow() {
+            self.reading.end();
+            return Err(cancelled());
+        }
+        // What is there is taken without the detour that waiting is.
+        let ready = {
+            let _context = self.engine.handle().enter();
+            self.reading.next().now_or_never()
+        };
+        let next = match ready {
+            Some(next) => next?,
+            None if timeout_ms == 0 => return Ok(Pulled::Nothing),
+            None => {
+                let inside = self.engine.enter()?;
+                let stopping = self.engine.stopping();
+                let cancel = cancelled_by(&self.cancel);
+                let wait = self.engine.handle().block_on(async {
+                    let late = async {
+                        if timeout_ms == VTRIX_NO_LIMIT {
+                            std::future::pending::<()>().await;
+                        }
+                        tokio::time::sleep(Duration::from_millis(timeout_ms)).await;
+                    };
+                    tokio::select! {
+                        biased;
+                        failure = cancel => Err(failure),
+                        failure = stopping => Err(failure),
+                        next = self.reading.next() => next.map(Some),
+                        () = late => Ok(None),
+                    }
+                });
+                drop(inside);
+                match wait {
+                    Ok(Some(next)) => next,
+                    Ok(None) => return Ok(Pulled::Nothing),
+                    Err(failure) => {
+                        self.reading.end();
+                        return Err(failure);
+                    }
+                }
+            }
+        };
+        Ok(match next {
+            None => Pulled::End,
+            Some(held) => {
+                let event = held.event();
+                self.reading.lent = Some(held);
+                Pulled::Event(event)
+            }
+        })
+    }
+}
+
 enum Pulled {
     Event(*const vtrix_event),
     Nothing,
     End,
+}
+
+fn cancelled_by(cancel: &Arc<watch::Sender<bool>>) -> impl Future<Output = Failure> + Send + use<> {
+    let mut cancelled_now = cancel.subscribe();
+    let keep = cancel.clone();
+    async move {
+        // Its sender is kept here, so the wait can only end well.
+        drop(cancelled_now.wait_for(|cancel| *cancel).await);
+        drop(keep);
+        cancelled()
+    }
 }
 
 fn cancelled() -> Failure {
@@ -306,11 +320,11 @@ pub unsafe extern "C" fn vtrix_stream_next(
     let guarded = unsafe {
         store(out_event, std::ptr::null());
         guard(out_error, || {
-            let stream = usable(stream.cast_const())?;
+            let puller = usable(stream.cast_const())?.puller();
             if out_event.is_null() {
                 return Err(Failure::null("out_event"));
             }
-            match stream.pull(timeout_ms)? {
+            match puller?.pull(timeout_ms)? {
                 Pulled::Event(event) => store(out_event, event),
                 Pulled::Nothing => status = VTRIX_STATUS_PENDING,
                 Pulled::End => status = VTRIX_STATUS_END,

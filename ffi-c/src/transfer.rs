@@ -13,7 +13,7 @@ use crate::completion::{Op, UserData, vtrix_drop_fn};
 use crate::error::{Fallible, vtrix_error};
 use crate::guard::guard_value;
 use crate::handle::{Handle, Unique, free_unique, get, usable};
-use crate::options::{Options, flag, init, read};
+use crate::options::{Options, flag, glance, init, read};
 use crate::runtime::Engine;
 use crate::sandbox::vtrix_sandbox;
 use crate::status::vtrix_status;
@@ -59,18 +59,28 @@ pub unsafe extern "C" fn vtrix_transfer_options_init(
     guard_value((), || unsafe { init(options, size) });
 }
 
+/// What every transfer begins with: the sandbox, the options, and who watches.
+///
 /// # Safety
 ///
-/// `options` is NULL or valid.
-unsafe fn watched(
-    sandbox: &vtrix_sandbox,
-    options: &vtrix_transfer_options,
-) -> Fallible<Option<ProgressSink>> {
-    let user = UserData::new(options.progress_user_data, options.progress_drop);
-    if options.on_progress.is_none() {
-        return Ok(None);
+/// `sandbox` and `options` are NULL or valid.
+unsafe fn begun<'a>(
+    sandbox: *const vtrix_sandbox,
+    options: *const vtrix_transfer_options,
+) -> Fallible<(&'a vtrix_sandbox, vtrix_transfer_options, Option<ProgressSink>)> {
+    // SAFETY: as this function's.
+    unsafe {
+        // First of all: whatever fails, it is let go of.
+        let carried = glance(options);
+        let user = UserData::new(carried.progress_user_data, carried.progress_drop);
+        let sandbox = usable(sandbox)?;
+        let options = read(options, "options")?;
+        if options.on_progress.is_none() {
+            return Ok((sandbox, options, None));
+        }
+        let sink = ProgressSink::new(options.on_progress, user, &sandbox.engine.lane())?;
+        Ok((sandbox, options, Some(sink)))
     }
-    ProgressSink::new(options.on_progress, user, &sandbox.engine.lane()).map(Some)
 }
 
 /// Makes a call that `sink` watches, if there is one.
@@ -96,9 +106,7 @@ unsafe fn upload_file(
 ) -> Fallible<Op<()>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let options = read(options, "options")?;
-        let sink = watched(sandbox, &options)?;
+        let (sandbox, options, sink) = begun(sandbox, options)?;
         flag(options.mkdir_recursive, "mkdir_recursive")?;
         let mut upload = sandbox
             .inner
@@ -172,9 +180,7 @@ unsafe fn download_file(
 ) -> Fallible<Op<Option<Data>>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let options = read(options, "options")?;
-        let sink = watched(sandbox, &options)?;
+        let (sandbox, options, sink) = begun(sandbox, options)?;
         let mut download = sandbox
             .inner
             .download_file(owned(sandbox_path, "sandbox_path")?, owned(local_path, "local_path")?)
@@ -283,9 +289,7 @@ unsafe fn download_files(
 ) -> Fallible<Op<Saved>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let options = read(options, "options")?;
-        let sink = watched(sandbox, &options)?;
+        let (sandbox, options, sink) = begun(sandbox, options)?;
         let mut download = sandbox
             .inner
             .download_files(pairs(files, files_len, "files")?)

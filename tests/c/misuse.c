@@ -226,6 +226,102 @@ static void many_threads(vtrix_sandbox *sandbox)
     }
 }
 
+/* What options carry is let go of once, whatever is wrong with the call. */
+static void options_let_go(const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    vtrix_finished *finished = NULL;
+    vtrix_run_options run;
+    vtrix_transfer_options transfer;
+    latch drops = LATCH;
+
+    vtrix_run_options_init(&run, sizeof run);
+    run.event_user_data = &drops;
+    run.event_drop = freed;
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(NULL, VTRIX_STR("true"), &run, &finished, &error));
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), &run, NULL, &error));
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("\xff"), &run, &finished, &error));
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+          vtrix_sandbox_run_async(sandbox, VTRIX_STR("true"), &run, NULL, NULL, NULL, NULL, &error));
+    run.sudo = 2;
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), &run, &finished, &error));
+    CHECK(latch_count(&drops) == 5);
+    vtrix_transfer_options_init(&transfer, sizeof transfer);
+    transfer.progress_user_data = &drops;
+    transfer.progress_drop = freed;
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+          vtrix_sandbox_upload_file(NULL, VTRIX_STR("/etc/passwd"), VTRIX_STR("/x"), &transfer, &error));
+    transfer.mkdir_recursive = 2;
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+          vtrix_sandbox_upload_file(sandbox, VTRIX_STR("/etc/passwd"), VTRIX_STR("/x"), &transfer, &error));
+    CHECK(latch_count(&drops) == 7);
+}
+
+static latch pulling = LATCH;
+
+static void *pull(void *stream)
+{
+    const vtrix_event *event = NULL;
+    vtrix_error *error = NULL;
+
+    OK(vtrix_stream_next(stream, UINT64_MAX, &event, &error));
+    latch_add(&pulling);
+    FAILS(VTRIX_STATUS_CANCELLED, vtrix_stream_next(stream, UINT64_MAX, &event, &error));
+    return NULL;
+}
+
+/* Who waits in a pull is told when another thread cancels the stream. */
+static void cancelled_under_a_reader(const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    vtrix_stream *stream = NULL;
+    pthread_t reader;
+
+    OK(vtrix_sandbox_stream(sandbox, VTRIX_STR("exec sleep 600"), NULL, &stream, &error));
+    CHECK(pthread_create(&reader, NULL, pull, stream) == 0);
+    latch_wait(&pulling, 1);
+    vtrix_stream_cancel(stream);
+    CHECK(pthread_join(reader, NULL) == 0);
+    vtrix_stream_free(stream);
+}
+
+static void *shut_down(void *sandbox)
+{
+    vtrix_error *error = NULL;
+
+    OK(vtrix_shutdown(&error));
+    /* Whichever came first: all is over now. */
+    FAILS(VTRIX_STATUS_SHUT_DOWN, vtrix_sandbox_refresh(sandbox, &error));
+    return NULL;
+}
+
+static void shut_down_by_many(void)
+{
+    vtrix_error *error = NULL;
+    vtrix_client *client = test_client();
+    vtrix_sandbox *sandbox = test_sandbox(client);
+    pthread_t threads[8];
+    latch ends = LATCH;
+    char id[64];
+    size_t i;
+
+    snprintf(id, sizeof id, "%.*s", (int)vtrix_sandbox_id(sandbox).len, vtrix_sandbox_id(sandbox).data);
+    OK(vtrix_sandbox_run_async(sandbox, VTRIX_STR("sleep 600"), NULL, ran, &ends, NULL, NULL, &error));
+    for (i = 0; i < 8; i++) {
+        CHECK(pthread_create(&threads[i], NULL, shut_down, sandbox) == 0);
+    }
+    for (i = 0; i < 8; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK(latch_count(&ends) == 1);
+    }
+    vtrix_sandbox_free(sandbox);
+    vtrix_client_free(client);
+    client = test_client();
+    OK(vtrix_client_delete(client, vtrix_str_from(id), &error));
+    vtrix_client_free(client);
+    OK(vtrix_shutdown(&error));
+}
+
 static void after_shutdown(void)
 {
     vtrix_error *error = NULL;
@@ -270,10 +366,13 @@ int main(void)
     options_of_other_versions(sandbox);
     free_and_cancel(client);
     many_threads(sandbox);
+    options_let_go(sandbox);
+    cancelled_under_a_reader(sandbox);
     test_end(sandbox);
     vtrix_client_free(client);
     OK(vtrix_shutdown(&error));
     after_shutdown();
+    shut_down_by_many();
     puts("ok");
     return 0;
 }

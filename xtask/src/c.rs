@@ -170,13 +170,9 @@ fn packaging(prefix: &Path) -> Result<(), String> {
     let directory = scratch("c/consumer")?;
     let source = directory.join("main.c");
     copy(&root().join("tests/c/consumer/main.c"), &source)?;
-    for (kind, further) in [("shared", &[][..]), ("static", &["--static"][..])] {
+    for (kind, package) in [("shared", "vtrix-sandbox"), ("static", "vtrix-sandbox-static")] {
         let library = prefix.join("lib");
-        let mut flags = pkg_config(prefix, "vtrix-sandbox", further)?;
-        // Both kinds lie beside each other, and the linker prefers the shared one.
-        for flag in flags.iter_mut().filter(|flag| kind == "static" && *flag == "-lvtrix_sandbox") {
-            "-l:libvtrix_sandbox.a".clone_into(flag);
-        }
+        let flags = pkg_config(prefix, package, &[])?;
         let binary = directory.join(kind);
         let mut compile = Command::new("cc");
         compile.arg("-std=c11").args(WARNINGS).arg(&source).args(flags);

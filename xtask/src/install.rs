@@ -114,16 +114,19 @@ fn cmake_config() -> String {
     )
 }
 
+/// Before 1.0 a minor version may break what was built against another.
 fn cmake_version() -> String {
     format!(
         "set(PACKAGE_VERSION {VERSION})\n\
-         if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)\n\
-         \x20 set(PACKAGE_VERSION_COMPATIBLE FALSE)\n\
-         else()\n\
+         set(PACKAGE_VERSION_COMPATIBLE FALSE)\n\
+         string(REGEX MATCH \"^[0-9]+\\\\.[0-9]+\" _vtrix_minor ${{PACKAGE_VERSION}})\n\
+         if(PACKAGE_FIND_VERSION MATCHES \"^${{_vtrix_minor}}(\\\\.|$)\"\n\
+         \x20  AND NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)\n\
          \x20 set(PACKAGE_VERSION_COMPATIBLE TRUE)\n\
          \x20 if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)\n\
          \x20   set(PACKAGE_VERSION_EXACT TRUE)\n\
          \x20 endif()\n\
-         endif()\n"
+         endif()\n\
+         unset(_vtrix_minor)\n"
     )
 }

@@ -11,7 +11,9 @@ use ::vtrix_sandbox::Run;
 use crate::completion::{UserData, vtrix_drop_fn};
 use crate::error::{Failure, Fallible};
 use crate::guard::guard_value;
-use crate::options::{Options, flag, init, kept, read, time};
+use crate::handle::usable;
+use crate::options::{Options, flag, glance, init, kept, read, time};
+use crate::runtime::Engine;
 use crate::sandbox::vtrix_sandbox;
 use crate::text::{bytes, given, owned, pairs, texts, vtrix_bytes, vtrix_pair, vtrix_str};
 use crate::watch::vtrix_event_fn;
@@ -70,20 +72,28 @@ pub unsafe extern "C" fn vtrix_run_options_init(options: *mut vtrix_run_options,
 }
 
 /// A command's options, and the function that watches it.
-pub(super) type Prepared = (Run, Arc<UserData>, vtrix_event_fn);
+pub(super) struct Prepared {
+    pub(super) engine: Arc<Engine>,
+    pub(super) run: Run,
+    pub(super) on_event: vtrix_event_fn,
+    pub(super) user: Arc<UserData>,
+}
 
 /// # Safety
 ///
-/// `options` is NULL or valid, as what it points to is.
+/// `sandbox` is NULL or valid; `options` is NULL or valid, as what it points to is.
 pub(super) unsafe fn prepare(
-    sandbox: &vtrix_sandbox,
+    sandbox: *const vtrix_sandbox,
     command: vtrix_str,
     options: *const vtrix_run_options,
 ) -> Fallible<Prepared> {
     // SAFETY: as this function's.
     unsafe {
+        // First of all: whatever fails, it is let go of.
+        let carried = glance(options);
+        let user = UserData::new(carried.event_user_data, carried.event_drop);
+        let sandbox = usable(sandbox)?;
         let options = read(options, "options")?;
-        let user = UserData::new(options.event_user_data, options.event_drop);
         let mut run = sandbox
             .inner
             .run(owned(command, "command")?)
@@ -105,7 +115,7 @@ pub(super) unsafe fn prepare(
         if let Some(bytes) = kept(options.max_output) {
             run = run.max_output(bytes);
         }
-        Ok((run, user, options.on_event))
+        Ok(Prepared { engine: sandbox.engine.clone(), run, on_event: options.on_event, user })
     }
 }
 

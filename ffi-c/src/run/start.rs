@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use ::vtrix_sandbox::CommandFinished;
 
-use super::options::{prepare, unwatched, vtrix_run_options};
+use super::options::{Prepared, prepare, unwatched, vtrix_run_options};
 use super::{vtrix_command_fn, vtrix_finished_fn, vtrix_stream_fn};
 use crate::call::{Told, begin, produce};
 use crate::command::{Started, vtrix_command};
@@ -12,7 +12,6 @@ use crate::completion::{Op, vtrix_drop_fn};
 use crate::error::{Fallible, vtrix_error};
 use crate::event::{Held, Item};
 use crate::finished::vtrix_finished;
-use crate::handle::usable;
 use crate::sandbox::vtrix_sandbox;
 use crate::status::vtrix_status;
 use crate::stream::{Opened, Source, vtrix_stream};
@@ -30,12 +29,11 @@ unsafe fn run(
 ) -> Fallible<Op<CommandFinished>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let (run, user, on_event) = prepare(sandbox, command, options)?;
+        let Prepared { engine, run, on_event, user } = prepare(sandbox, command, options)?;
         if on_event.is_none() {
-            return Ok(Op::new(&sandbox.engine, run.into_future()));
+            return Ok(Op::new(&engine, run.into_future()));
         }
-        let sink = Sink::new(on_event, user, &sandbox.engine.lane())?;
+        let sink = Sink::new(on_event, user, &engine.lane())?;
         let watched = sink.watched();
         let stopped = watched.stop.stopped();
         let events = sink.clone();
@@ -44,7 +42,7 @@ unsafe fn run(
             .stdout(Brake(sink.clone()))
             .stderr(Brake(sink));
         let work = unless_stopped(stopped, run.into_future());
-        Ok(Op::new(&sandbox.engine, work).watched(watched))
+        Ok(Op::new(&engine, work).watched(watched))
     }
 }
 
@@ -106,11 +104,9 @@ unsafe fn spawn(
 ) -> Fallible<Op<Started>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let (run, _, on_event) = prepare(sandbox, command, options)?;
+        let Prepared { engine, run, on_event, .. } = prepare(sandbox, command, options)?;
         unwatched(on_event, "spawn")?;
-        let engine = sandbox.engine.clone();
-        Ok(Op::new(&sandbox.engine, run.spawn()).map(|inner| Started { engine, inner }))
+        Ok(Op::new(&engine.clone(), run.spawn()).map(|inner| Started { engine, inner }))
     }
 }
 
@@ -171,11 +167,9 @@ unsafe fn stream(
 ) -> Fallible<Op<Opened>> {
     // SAFETY: as this function's.
     unsafe {
-        let sandbox = usable(sandbox)?;
-        let (run, _, on_event) = prepare(sandbox, command, options)?;
+        let Prepared { engine, run, on_event, .. } = prepare(sandbox, command, options)?;
         unwatched(on_event, "stream: forward the stream")?;
-        let engine = sandbox.engine.clone();
-        Ok(Op::new(&sandbox.engine, run.stream())
+        Ok(Op::new(&engine.clone(), run.stream())
             .map(|stream| Opened(engine, Source::Exec(stream))))
     }
 }
