@@ -25,6 +25,11 @@ const ABSENT: &str = env!("VTRIX_EXECUTOR_ABSENT");
 /// Its name in memory and on disk: by it the executors of earlier gateways are known.
 pub(crate) const FILE: &str = "vtrix-executor";
 
+/// How often sealing is tried. The kernel waits for whoever else holds on to a page of the file at
+/// the moment, as its own memory management does, but for no more than some 150 ms each time; then
+/// it is busy (`memfd_wait_for_pins` in its `mm/memfd.c`).
+const SEALINGS: u32 = 10;
+
 /// Where the executor is.
 #[derive(Debug)]
 pub(crate) enum ExecutorImage {
@@ -101,10 +106,14 @@ fn in_memory() -> Result<OwnedFd, Errno> {
     };
     let mut file = File::from(memory);
     unpack(&mut file).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-    )?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let mut left = SEALINGS;
+    while let Err(error) = fcntl_add_seals(&file, seals) {
+        left -= 1;
+        if error != Errno::BUSY || left == 0 {
+            return Err(error);
+        }
+    }
     Ok(file.into())
 }
 
