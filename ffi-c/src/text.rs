@@ -47,9 +47,9 @@ impl vtrix_str {
     /// Nothing.
     pub(crate) const EMPTY: Self = Self { data: std::ptr::null(), len: 0 };
 
-    /// Lends `text`. Even the empty text points to something.
+    /// Lends `text`. Even the empty text points to something: to memory, as [`address`] says.
     pub(crate) fn lend(text: &str) -> Self {
-        Self { data: text.as_ptr().cast(), len: text.len() }
+        Self { data: address(text.as_bytes()).cast(), len: text.len() }
     }
 
     /// Lends `text`, or nothing.
@@ -64,8 +64,14 @@ impl vtrix_bytes {
 
     /// Lends `bytes`.
     pub(crate) fn lend(bytes: &[u8]) -> Self {
-        Self { data: bytes.as_ptr(), len: bytes.len() }
+        Self { data: address(bytes), len: bytes.len() }
     }
+}
+
+/// Where bytes are. Rust's empty slices may be at addresses such as 1, and a language that looks at
+/// its own stack for pointers, as Go does, takes one of those for corruption and ends the program.
+fn address(bytes: &[u8]) -> *const u8 {
+    if bytes.is_empty() { c"".as_ptr().cast() } else { bytes.as_ptr() }
 }
 
 /// Lends a text that a zero byte ends. It stays the caller's, and is good for as long as that.
@@ -183,5 +189,25 @@ pub(crate) unsafe fn pairs(
             .iter()
             .map(|pair| Ok((owned(pair.name, name)?, owned(pair.value, name)?)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_at_an_address_that_is_one() {
+        let (empty_text, empty_bytes) = (String::new(), Vec::new());
+        for data in [
+            vtrix_str::lend(&empty_text).data.cast(),
+            vtrix_bytes::lend(&empty_bytes).data,
+            vtrix_bytes::lend(&[1][1..]).data,
+        ] {
+            assert!(data.addr() >= 4096, "{data:?}");
+            // SAFETY: a zero byte of this program's own.
+            assert_eq!(unsafe { *data }, 0);
+        }
+        assert!(vtrix_str::lend_option(None).data.is_null());
     }
 }
