@@ -176,11 +176,13 @@ pub(crate) fn progress(
     }
 }
 
-/// Ends once the loop has called the function with all that was told before: had it raised, the
-/// operation would be over.
+/// Ends once the loop has called the function with all that was told before, and it has not raised.
+/// If it has, or if the loop is gone, this never ends: the operation is being ended, and must not
+/// get a step further meanwhile.
 pub(crate) async fn told(function: Function, queue: Arc<Queue>, id: u64) {
     let (tell, told) = oneshot::channel();
     queue.push(Event::Call(id, Call { function, what: What::Told(tell) }));
-    // A loop that is gone has cancelled the operation.
-    let _ = told.await;
+    if told.await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

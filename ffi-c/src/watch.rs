@@ -231,14 +231,18 @@ impl ProgressSink {
         });
     }
 
-    /// Ends once the function has seen all that was pushed before: by then it has had enough or not.
+    /// Ends once the function has seen all that was pushed before, and wants more. If it has had
+    /// enough this never ends: whoever waits is ended by [`Stop::stopped`], which may have been
+    /// looked at just before that happened.
     pub(crate) async fn seen(self) {
         let (tell, seen) = oneshot::channel();
         self.0.lane.push(move || {
             let _ = tell.send(());
         });
         // The lane goes without running it only where the call is ended, too.
-        let _ = seen.await;
+        if seen.await.is_err() || self.0.stop.is_stopped() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What a call watched by it is to be told.
