@@ -249,7 +249,8 @@ pub(crate) fn attach(sandbox: &Sandbox, facts: Facts, assembled: Assembled, erro
         || !assembled.output.is_empty()
         || facts.offsets != (0, 0)
         || kind == ErrorKind::CommandTimedOut
-        || kind == ErrorKind::ConnectionLost && error.may_have_run() != Some(false);
+        || matches!(kind, ErrorKind::ConnectionLost | ErrorKind::Protocol)
+            && error.may_have_run() != Some(false);
     if !began {
         return error;
     }
