@@ -144,6 +144,10 @@ impl Reading {
 impl vtrix_stream {
     fn read(&self) -> Fallible<OwnedMutexGuard<Reading>> {
         self.reading.clone().try_lock_owned().map_err(|_| {
+            // Who cancels is at work on it for a moment, and is no reader.
+            if *self.cancel.borrow() {
+                return cancelled();
+            }
             Failure::own(VTRIX_STATUS_BUSY_STREAM, "the stream has another reader at the moment")
         })
     }
