@@ -65,6 +65,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("bytes of one output that wait for a loop", "1 M", "bindings-python/src/callback.rs", "WINDOW: usize = 1024 * 1024"),
     ("the interpreter's end waits", "1 s", "bindings-python/src/runtime.rs", "FAREWELL: Duration = Duration::from_secs(1)"),
     ("and then for handlers of `logging`", "1 s", "bindings-python/python/vtrix_sandbox/_logging.py", "_PATIENCE = 1.0"),
+    ("`python -m vtrix_sandbox run`, asked to end", "5 s", "bindings-python/python/vtrix_sandbox/__main__.py", "_PATIENCE = 5.0"),
     ("log records that wait for Python", "4,096", "bindings-python/src/logs.rs", "CAPACITY: usize = 4096"),
     ("items of a stream in one batch", "64, 512 K", "bindings-swift-kotlin/src/pull.rs", "BATCH_ITEMS: usize = 64"),
     ("items of a stream in one batch", "64, 512 K", "bindings-swift-kotlin/src/pull.rs", "BATCH_BYTES: usize = 512 * 1024"),

@@ -8,13 +8,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from . import Client, LocalGateway, SandboxError, __version__
 
-_INTERRUPTED = 128 + signal.SIGINT
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_FAILED = 125
+"""Exit status of a failure that is not the command's, as `docker run` has it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,9 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except SandboxError as error:
         print(f"vtrix_sandbox: {error}", file=sys.stderr)
-        return 125
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+        return _FAILED
+    except BrokenPipeError:
+        # Nobody reads on. What is still in the buffer must not be an error of the exit's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except _Signalled as signalled:
+        return 128 + signalled.number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,8 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="run a command in a fresh sandbox",
-        description="Runs a command in a fresh sandbox, which is deleted at the end: of the "
-        "gateway of VTRIX_BASE_URL, or of one that lives as long as the command.",
+        description="Runs a command in a fresh sandbox of the gateway of VTRIX_BASE_URL, or of one "
+        "that lives as long as the command. Its exit status is this program's; 125 stands for a "
+        "failure of anything else. Ctrl-C, SIGTERM and SIGHUP kill the command, and the sandbox is "
+        "deleted then as well.",
+    )
+    run.add_argument(
+        "-i",
+        "--stdin",
+        action="store_true",
+        help="read standard input to its end first, and give it to the command; else it gets none",
     )
     run.add_argument("--timeout", type=float, help="seconds after which the command is killed")
     run.add_argument("--image")
@@ -91,23 +107,84 @@ def _serve(options: Any) -> int:
 
 
 def _run(options: Any) -> int:
-    with ExitStack() as stack:
+    with _Ending() as ending, ExitStack() as stack:
+        stdin = sys.stdin.buffer.read() if options.stdin and sys.stdin is not None else None
         if os.environ.get("VTRIX_BASE_URL"):
             client = stack.enter_context(Client())
         else:
             client = stack.enter_context(stack.enter_context(LocalGateway()).client())
         spec = {"image": options.image} if options.image else None
-        sandbox = stack.enter_context(client.create(getpass.getuser(), spec=spec))
-        stack.callback(sandbox.delete)
+        with ending.held():
+            sandbox = stack.enter_context(client.create(getpass.getuser(), spec=spec))
+            stack.callback(sandbox.delete)
         done = sandbox.run_command(
             options.command[0],
             options.command[1:],
             timeout=options.timeout,
-            stdin=None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(),
+            stdin=stdin,
             stdout=sys.stdout.buffer,
             stderr=sys.stderr.buffer,
         )
-        return 125 if done.exit_code is None else done.exit_code
+        return _FAILED if done.exit_code is None else done.exit_code
+
+
+class _Signalled(BaseException):
+    """A signal asks to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Ending:
+    """Signals that ask to end, raised once: what cleans up afterwards goes on.
+
+    Only a further Ctrl-C waits for nothing.
+    """
+
+    _ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    _PATIENCE = 5.0
+    """Seconds that what is held may take once it is asked to end."""
+
+    def __init__(self) -> None:
+        self._asked: int | None = None
+        self._held = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (*self._ASKING, signal.SIGALRM):
+            # What `nohup` ignores stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _: object) -> None:
+        if number == signal.SIGALRM:
+            print("vtrix_sandbox: a sandbox may have been made, and ends in time", file=sys.stderr)
+        elif self._asked is None:
+            self._asked = number
+            if self._held:
+                signal.setitimer(signal.ITIMER_REAL, self._PATIENCE)
+                return
+        elif number != signal.SIGINT:
+            return
+        raise _Signalled(self._asked or number)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Raise at the end what comes meanwhile: something is made that is not known here yet."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._asked is not None:
+            raise _Signalled(self._asked)
 
 
 if __name__ == "__main__":
