@@ -39,7 +39,8 @@ type Options struct {
 	Routes Routes
 	// ConnectTimeout is for making one connection; 10 s.
 	ConnectTimeout time.Duration
-	// CallTimeout is for one call that takes no time by its nature; 60 s.
+	// CallTimeout is for one call that takes no time by its nature, and for each wait for the next
+	// bytes of a file; 60 s.
 	CallTimeout time.Duration
 	// HeartbeatInterval without hearing from the gateway, after which it is asked; 10 s.
 	HeartbeatInterval time.Duration

@@ -602,7 +602,8 @@ typedef struct vtrix_client_options {
      */
     uint64_t connect_timeout_ms;
     /**
-     * For one call that takes no time by its nature; 60 s.
+     * For one call that takes no time by its nature, and for each wait for the next bytes of a
+     * file; 60 s.
      */
     uint64_t call_timeout_ms;
     /**

@@ -121,8 +121,9 @@ impl ClientBuilder {
         self
     }
 
-    /// For one call that takes no time by its nature (create's request, read, stat, kill, …): 60 s
-    /// unless said otherwise. Commands, streams and waits have their own.
+    /// For one call that takes no time by its nature (create's request, read, stat, kill, …), and
+    /// for each wait for the next bytes of a file that is streamed, downloaded or read whole: 60 s
+    /// unless said otherwise. Commands and what waits for them have their own.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
         self

@@ -36,8 +36,9 @@ use crate::validate;
 /// # Errors
 ///
 /// [`ErrorKind::LocalIo`] if the local file can't be written, or its directory does not exist and
-/// was not asked for; [`ErrorKind::Callback`] if the progress callback fails; and the errors of
-/// files in the sandbox.
+/// was not asked for; [`ErrorKind::Callback`] if the progress callback fails;
+/// [`ErrorKind::Timeout`] where the bytes stop coming, as
+/// [`FileStream`](crate::FileStream) says; and the errors of files in the sandbox.
 #[must_use = "nothing is downloaded until this is awaited"]
 pub struct Download {
     sandbox: Sandbox,

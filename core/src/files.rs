@@ -152,7 +152,8 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] for a file past the limit.
+    /// [`ErrorKind::TooLarge`] for a file past the limit; [`ErrorKind::Timeout`] where its bytes
+    /// stop coming, as [`FileStream`] says.
     pub async fn read_to_buffer_up_to(&self, path: &str, max: u64) -> Result<Option<Vec<u8>>> {
         let work = async {
             validate::text("path", path)?;

@@ -6,11 +6,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde_json::value::RawValue;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout_at};
 use vtrix_protocol::files::{READ_STREAM, ReadStreamParams};
 
 use crate::assembly::{Assembled, attach};
@@ -165,6 +166,11 @@ impl fmt::Debug for LogStream {
 
 /// A file's bytes, as they arrive: from [`Sandbox::read_stream`]. A reader that is slow holds up
 /// nothing but its own stream. Dropping it ends the transfer.
+///
+/// A gateway that sends nothing while it is waited for ends the stream with
+/// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout): the first bytes come within
+/// [`call_timeout`](crate::ClientBuilder::call_timeout) of the opening, and the next ones within as
+/// long of being asked for. How long the whole file takes is not limited.
 pub struct FileStream {
     chunks: Option<Boxed<Bytes>>,
 }
@@ -175,11 +181,15 @@ impl FileStream {
         path: &str,
         chunk_size: Option<u64>,
     ) -> Result<Self> {
-        let retry = sandbox.link().retry(deadline(sandbox.call_timeout()));
+        let limit = sandbox.call_timeout();
+        let first = deadline(limit);
+        let retry = sandbox.link().retry(first);
         let params = ReadStreamParams { path: path.to_owned(), chunk_size };
-        let exchange = Some(sandbox.link().open(READ_STREAM, &params, false).await?);
+        let opening = sandbox.link().open(READ_STREAM, &params, false);
+        let opened = timeout_at(first, opening).await;
+        let exchange = Some(opened.unwrap_or_else(|_| Err(nothing_came(limit, false)))?);
         let sandbox = sandbox.clone();
-        let state = FileState { exchange, sandbox, params, retry, received: 0 };
+        let state = FileState { exchange, sandbox, params, retry, limit, first, received: 0 };
         let chunks = stream::unfold(state, |mut state| async move {
             let chunk = state.next().await?;
             Some((chunk, state))
@@ -224,11 +234,32 @@ struct FileState {
     params: ReadStreamParams,
     /// For as long as nothing has come.
     retry: Retry,
+    /// How long a wait for the next bytes may take.
+    limit: Duration,
+    /// The end of the wait for the first ones, all attempts together.
+    first: Instant,
     received: u64,
 }
 
+fn nothing_came(limit: Duration, may_have_run: bool) -> Error {
+    let message = format!("nothing of the file came within {limit:?}");
+    Error::new(ErrorKind::Timeout, message).with_may_have_run(may_have_run)
+}
+
 impl FileState {
+    /// The next bytes, or the end, in time: a peer that answers pings is alive, and may still never
+    /// send the rest.
     async fn next(&mut self) -> Option<Result<Bytes>> {
+        let end = if self.received == 0 { self.first } else { deadline(self.limit) };
+        if let Ok(next) = timeout_at(end, self.await_next()).await {
+            return next;
+        }
+        let went_out = self.exchange.take().is_some_and(|exchange| exchange.ticket().withdraw());
+        let error = nothing_came(self.limit, went_out);
+        Some(Err(error.about(&self.params.path).called("read_stream")))
+    }
+
+    async fn await_next(&mut self) -> Option<Result<Bytes>> {
         loop {
             let end = match self.exchange.as_mut()?.next().await {
                 Some(Ok(Frame::File(data))) if data.is_empty() => continue,

@@ -27,7 +27,8 @@ pub struct vtrix_client_options {
     pub routes: i32,
     /// For making one connection; 10 s.
     pub connect_timeout_ms: u64,
-    /// For one call that takes no time by its nature; 60 s.
+    /// For one call that takes no time by its nature, and for each wait for the next bytes of a
+    /// file; 60 s.
     pub call_timeout_ms: u64,
     /// After so long without hearing from the gateway, ask it; 10 s.
     pub heartbeat_interval_ms: u64,

@@ -12,6 +12,7 @@ use crate::root;
 const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("connecting:", "10 s", "core/src/client_builder.rs", "CONNECT_TIMEOUT: Duration = Duration::from_secs(10)"),
     ("one call on the control plane", "60 s", "core/src/client_builder.rs", "CALL_TIMEOUT: Duration = Duration::from_mins(1)"),
+    ("a wait for the next bytes of a file", "60 s", "core/src/client_builder.rs", "CALL_TIMEOUT: Duration = Duration::from_mins(1)"),
     ("making an idempotent call again", "2 times, at most 10", "core/src/client_builder.rs", "MAX_RETRIES: u32 = 2"),
     ("making an idempotent call again", "2 times, at most 10", "core/src/client_builder.rs", "MOST_RETRIES: u32 = 10"),
     ("the wait before that", "100 ms, doubling to 2 s", "core/src/transport/retry.rs", "FIRST_WAIT: Duration = Duration::from_millis(100)"),

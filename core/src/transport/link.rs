@@ -12,8 +12,8 @@
 //!
 //! **What a cut means.** Calls in flight fail at once. Nothing that may have run is sent again,
 //! unless it only reads; what was never written is, once, where its caller waits for one end. A
-//! stream tells its reader, with `may_have_run` false: what to do is then the reader's. The next call dials afresh, and a dial
-//! that fails for a passing reason is tried again, as `retry` has it.
+//! stream tells its reader, with `may_have_run` false: what to do is then the reader's. The next
+//! call dials afresh, and a dial that fails for a passing reason is tried again, as `retry` has it.
 //!
 //! **Idleness.** A connection that has carried nothing for `idle_timeout` is closed. Only the link
 //! can tell, under the lock under which calls take their places.

@@ -278,9 +278,9 @@ impl Session {
         }
     }
 
-    /// Sends text, whatever it is.
-    pub async fn text(&mut self, text: impl Into<String>) {
-        let _ = self.0.send(Message::text(text.into())).await;
+    /// Sends text, whatever it is. Whether the connection still takes it.
+    pub async fn text(&mut self, text: impl Into<String>) -> bool {
+        self.0.send(Message::text(text.into())).await.is_ok()
     }
 
     /// Sends a binary message.
@@ -292,6 +292,13 @@ impl Session {
     pub async fn bytes(&mut self, bytes: &[u8]) {
         let _ = self.0.get_mut().write_all(bytes).await;
         let _ = self.0.get_mut().flush().await;
+    }
+
+    /// Says nothing more of its own until the client ends the connection, and answers pings.
+    pub async fn listen(&mut self) {
+        while let Some(Ok(_)) = self.0.next().await {
+            let _ = self.0.flush().await;
+        }
     }
 
     /// Says nothing more and keeps the connection.

@@ -30,8 +30,9 @@ class Client:
         project_id: Sent as `X-Project-ID`; else `VTRIX_PROJECT_ID`. Empty: none.
         routes: The generation of routes that the gateway serves; `"sandboxes"` for later ones.
         connect_timeout: Seconds for making one connection; 10 unless said otherwise.
-        call_timeout: Seconds for one call that takes no time by its nature; 60 unless said
-            otherwise. Commands, streams and waits have their own.
+        call_timeout: Seconds for one call that takes no time by its nature, and for each wait for
+            the next bytes of a file; 60 unless said otherwise. Commands and waits for them have
+            their own.
         heartbeat_interval: Seconds without hearing from the gateway after which it is asked; 10.
         heartbeat_timeout: Seconds after which the connection counts as lost; 25.
         stream_buffer: Bytes of one stream that wait for its reader; 2 MiB.

@@ -21,7 +21,7 @@ public struct ClientOptions: Sendable, CustomStringConvertible {
     public var routes: Routes = .sandbox
     /// How long a connection may take to be made: 10 s.
     public var connectTimeout: Duration?
-    /// How long a call may take that is no command's: 60 s.
+    /// How long a call may take that is no command's, and each wait for the next bytes of a file: 60 s.
     public var callTimeout: Duration?
     /// How often an idle connection is asked for a sign of life: 10 s.
     public var heartbeatInterval: Duration?

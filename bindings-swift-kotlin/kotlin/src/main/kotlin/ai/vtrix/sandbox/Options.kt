@@ -28,7 +28,8 @@ public enum class Routes {
  * @property projectId the project; `VTRIX_PROJECT_ID` if not given.
  * @property routes the gateway's generation of routes.
  * @property connectTimeout how long a connection may take to be made: 10 s.
- * @property callTimeout how long a call may take that is no command's: 60 s.
+ * @property callTimeout how long a call may take that is no command's, and each wait for the next
+ * bytes of a file: 60 s.
  * @property heartbeatInterval how often an idle connection is asked for a sign of life: 10 s.
  * @property heartbeatTimeout how long a connection may give none: 25 s.
  * @property streamBuffer bytes that wait for a slow reader of a stream: 2 MiB.
