@@ -1,20 +1,56 @@
-"""The session extension, signatures first. Nothing here exists yet; nothing here is stable.
+"""The session extension, signatures first. Nothing here is stable.
 
-Each class has a twin for asyncio (``AsyncProcess``, ``AsyncPort``, …) whose methods are the same
-and are awaited.
+What ships already is under its own heading and is what the package has: a test compares the two.
+Nothing else of this exists yet. Each class has a twin for asyncio (``AsyncProcess``, ``AsyncPort``,
+…) whose methods are the same and are awaited; ``aclose`` is another name for ``close`` there.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, Protocol, Self
+from typing import Literal, Self
 
-class ExecEvent(Protocol):
-    """Of the stable surface; gains the type ``gap``."""
+# What ships already, and gains a field or two here.
 
-    type: Literal["start", "stdout", "stderr", "gap", "done"]
-    stream: Literal["stdout", "stderr"] | None
-    gap: tuple[int, int] | None
+@dataclass(frozen=True)
+class ExecEvent:
+    """``type`` is open: a word that is not known here is passed on as it is."""
+
+    type: str
+    stream: Literal["stdout", "stderr"] | None = None
+    gap: tuple[int, int] | None = None
+
+@dataclass(frozen=True)
+class ConnectionEvent:
+    """``type`` is open, and gains ``"resumed"``: streams go on where they were."""
+
+    type: str
+    reason: str | None = None
+    # To come.
+    extension: bool | None = None
+    retry_in: timedelta | None = None
+    streams: int | None = None
+
+class ConnectionStream:
+    """Whether there is a connection: what holds now, then each change."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> ConnectionEvent: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+class AsyncConnectionStream:
+    """``ConnectionStream`` for asyncio."""
+
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> ConnectionEvent: ...
+    async def close(self) -> None: ...
+    async def aclose(self) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+# What is to come.
 
 @dataclass(frozen=True)
 class Pty:
@@ -31,14 +67,6 @@ class ResumeHandle:
     def to_text(self) -> str: ...
     @classmethod
     def from_text(cls, text: str) -> Self: ...
-
-@dataclass(frozen=True)
-class ConnectionEvent:
-    type: Literal["connected", "lost", "resumed", "closed"]
-    extension: bool | None = None
-    reason: str | None = None
-    retry_in: timedelta | None = None
-    streams: int | None = None
 
 class Process:
     """A command that can be talked to. Leaving its ``with`` block kills it."""
@@ -96,7 +124,7 @@ class Sandbox:
     def write_stream(
         self, path: str, *, mode: int | None = None, size: int | None = None
     ) -> WriteStream: ...
-    def connection_events(self) -> Iterator[ConnectionEvent]: ...
+    def connection_events(self) -> ConnectionStream: ...  # Ships already.
 
 class AsyncProcess:
     """``Process`` for asyncio."""
@@ -111,6 +139,7 @@ class AsyncProcess:
     @property
     def handle(self) -> ResumeHandle: ...
     def detach(self) -> ResumeHandle: ...
+    async def close(self) -> None: ...
     async def aclose(self) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *exc: object) -> None: ...
@@ -121,6 +150,7 @@ class AsyncPort:
     async def read(self, size: int = -1) -> bytes: ...
     async def write(self, data: bytes) -> int: ...
     async def shutdown(self) -> None: ...
+    async def close(self) -> None: ...
     async def aclose(self) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *exc: object) -> None: ...
@@ -154,4 +184,4 @@ class AsyncSandbox:
     async def write_stream(
         self, path: str, *, mode: int | None = None, size: int | None = None
     ) -> AsyncWriteStream: ...
-    def connection_events(self) -> AsyncIterator[ConnectionEvent]: ...
+    def connection_events(self) -> AsyncConnectionStream: ...  # Ships already.
