@@ -77,6 +77,7 @@ impl GatewayBuilder {
     }
 
     /// Keeps sandboxes apart by `backend`; [`Backend::Local`] unless said otherwise.
+    /// [`Backend::Process`], which does not keep them apart, is logged as a warning at each start.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.config.backend = backend;
         self
@@ -213,8 +214,13 @@ fn run(
     runtime.block_on(async move {
         match server::Server::open(config).await {
             Ok(server) => {
+                let facts = server.facts();
+                if facts.mode == Mode::Process {
+                    // A served gateway prints it; a program has no other place for it than its log.
+                    tracing::warn!(url = %facts.url, "isolation: {}", facts.isolation());
+                }
                 // Without a receiver nobody can stop it later: stop at once.
-                if started.send(Ok(server.facts())).is_err() {
+                if started.send(Ok(facts)).is_err() {
                     return server.finish().await;
                 }
                 server

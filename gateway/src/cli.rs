@@ -14,7 +14,6 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::backend;
 use crate::config::{Backend, Config};
 use crate::doctor;
 use crate::error::GatewayError;
@@ -267,19 +266,9 @@ async fn run(config: Config) -> Result<(), GatewayError> {
     // Before anything is started, so that no signal finds it half-done.
     let mut terminate = signal(SignalKind::terminate()).map_err(handler)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(handler)?;
-    let process_backend = config.backend == Backend::Process;
     let server = Server::open(config).await?;
     let facts = server.facts();
-    let mut lines = vec![if process_backend {
-        format!(
-            "isolation: {} (NONE: commands run as this user, beside this user's files)",
-            facts.mode
-        )
-    } else if facts.failed.is_empty() {
-        format!("isolation: {}", facts.mode)
-    } else {
-        format!("isolation: {} ({})", facts.mode, backend::explain(&facts.failed))
-    }];
+    let mut lines = vec![format!("isolation: {}", facts.isolation())];
     for (part, why) in &facts.without {
         lines.push(format!("without {part}: {} ({why})", part.consequence()));
     }

@@ -62,6 +62,20 @@ pub(crate) struct Facts {
     pub(crate) data_dir: PathBuf,
 }
 
+impl Facts {
+    /// How sandboxes are kept apart, and why not better, in one line.
+    pub(crate) fn isolation(&self) -> String {
+        let mode = self.mode;
+        if mode == Mode::Process {
+            format!("{mode} (NONE: commands run as this user, beside this user's files)")
+        } else if self.failed.is_empty() {
+            mode.to_string()
+        } else {
+            format!("{mode} ({})", backend::explain(&self.failed))
+        }
+    }
+}
+
 /// A gateway that listens and does not serve yet.
 pub(crate) struct Server {
     facts: Facts,

@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::Write;
+use std::sync::Mutex;
+
 use serde_json::json;
 use support::{Api, holders};
 use vtrix_gateway::{Backend, Gateway, GatewayError, Mode};
@@ -155,6 +158,46 @@ async fn settings_that_cannot_work_are_refused() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("listens");
     let error = builder().listen(taken.local_addr().expect("an address")).start().await;
     assert!(matches!(error, Err(GatewayError::Listen { .. })), "{error:?}");
+}
+
+/// What all gateways of this program log.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().expect("whole").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn having_no_isolation_is_logged_at_every_start() {
+    // Gateways have threads of their own: only a subscriber of the whole program hears them.
+    let log = tracing_subscriber::fmt().with_writer(|| Log).with_ansi(false).finish();
+    tracing::subscriber::set_global_default(log).expect("the only one of this program");
+    let root = tempfile::tempdir().expect("a directory");
+    let loudly = |url: &str| {
+        let text = String::from_utf8(LOG.lock().expect("whole").clone()).expect("text");
+        text.lines()
+            .filter(|line| line.contains("WARN") && line.contains("isolation: process (NONE"))
+            .filter(|line| line.contains(url))
+            .count()
+    };
+    for _ in 0..2 {
+        let builder = Gateway::builder().data_dir(root.path());
+        let gateway = builder.backend(Backend::Process).start().await.expect("starts");
+        assert_eq!(loudly(gateway.url()), 1);
+        gateway.shutdown().await.expect("ends");
+    }
+    // Where it is not what was asked for there is nothing to warn of.
+    let gateway = Gateway::builder().start().await.expect("starts");
+    assert_eq!(loudly(gateway.url()), 0);
+    gateway.shutdown().await.expect("ends");
 }
 
 #[tokio::test]
