@@ -18,5 +18,6 @@ mod namespaces;
 mod neighbours;
 mod probe;
 mod program;
+mod reach;
 mod support;
 mod without;

@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_long, c_uint};
 use std::fmt::Write as _;
 use std::ptr::null;
 
-use vtrix_executor::contract::Mode;
+use vtrix_executor::contract::{Mode, SetupConfig};
 
 use crate::support::{DataDir, Sandbox, config, modes, start};
 
@@ -115,6 +115,14 @@ const EXPECTED: &[(&str, &[c_int])] = {
 
 /// A sandbox that shows this program, and the command that runs it there, up to its arguments.
 pub(crate) fn with_probe(mode: Mode) -> (Sandbox, String, DataDir) {
+    with_probe_and(mode, |_| ())
+}
+
+/// The same, with a change to what it is started with.
+pub(crate) fn with_probe_and(
+    mode: Mode,
+    change: impl FnOnce(&mut SetupConfig),
+) -> (Sandbox, String, DataDir) {
     let program = std::env::current_exe().unwrap();
     let data = DataDir::new(mode);
     let mut config = config(mode, &data);
@@ -128,6 +136,7 @@ pub(crate) fn with_probe(mode: Mode) -> (Sandbox, String, DataDir) {
     let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(data.path(), open).unwrap();
     config.expose.push(directory);
+    change(&mut config);
     (start(&config), format!("{INSIDE}=1 {}", probe.display()), data)
 }
 

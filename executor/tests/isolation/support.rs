@@ -254,6 +254,11 @@ impl Sandbox {
 
     /// Makes a call of its own connection and gives the whole answer.
     pub(crate) fn call(&self, method: &str, params: &Value) -> Value {
+        self.messages(method, params).pop().unwrap()
+    }
+
+    /// Makes a call of its own connection and gives everything that came of it, the answer last.
+    pub(crate) fn messages(&self, method: &str, params: &Value) -> Vec<Value> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let call = async {
             let stream = tokio::net::UnixStream::connect(&self.socket).await.unwrap();
@@ -261,14 +266,13 @@ impl Sandbox {
                 tokio_tungstenite::client_async("ws://sandbox/", stream).await.unwrap();
             let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             socket.send(Message::text(request.to_string())).await.unwrap();
-            loop {
+            let mut messages: Vec<Value> = Vec::new();
+            while messages.last().is_none_or(|last| last["id"] != 1) {
                 let message = socket.next().await.expect("the connection ended").unwrap();
                 let Message::Text(text) = message else { continue };
-                let value: Value = serde_json::from_str(&text).unwrap();
-                if value["id"] == 1 {
-                    return value;
-                }
+                messages.push(serde_json::from_str(&text).unwrap());
             }
+            messages
         };
         runtime
             .block_on(async { tokio::time::timeout(PATIENCE, call).await })
