@@ -5,6 +5,7 @@ mod transfer_support;
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,4 +145,43 @@ async fn a_file_that_grows_goes_or_is_replaced_is_downloaded_as_it_was_read() {
             assert_eq!(seen, size as u64, "{change}");
         }
     }
+}
+
+/// Whoever is in the sandbox may exchange the directory in which a large upload is put together for
+/// a link. What is written and removed through it is the sandbox's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staging_directory_exchanged_for_a_link_leads_nowhere_outside() {
+    let host = tempfile::Builder::new().prefix("vtrix-victim-").tempdir().unwrap();
+    fs::set_permissions(host.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let victims = ["whole", "p000000000000", "file"].map(|name| host.path().join(name));
+    for victim in &victims {
+        fs::write(victim, "of the host").unwrap();
+        fs::set_permissions(victim, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let out = host.path().display();
+    both_wires(async |_, sandbox| {
+        let local = tempfile::NamedTempFile::new().unwrap();
+        fs::write(local.path(), content(4 * MIB)).unwrap();
+        let exchange = format!(
+            "mkdir -p dir aside && cd dir && n=0; while [ ! -e ../stop ]; do for s in .vtrix-*; do \
+             [ -d $s ] && [ ! -L $s ] || continue; n=$((n + 1)); \
+             mv -T $s ../aside/$n || continue; for out in {out} /proc/1/root{out} ../../../..{out}; \
+             do ln -sfn $out $s; ln -sfn ../aside/$n $s; done; done; done"
+        );
+        let attacker = sandbox.run(exchange).spawn().await.unwrap();
+        for _ in 0..5 {
+            // Whether it goes through is the sandbox's own affair; it ends, and says how.
+            match sandbox.upload_file(local.path(), "dir/file").await {
+                Ok(()) => assert_eq!(sandbox.stat("dir/file").await.unwrap().size, 4 * MIB as u64),
+                Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+            }
+        }
+        sandbox.write("stop", "").await.unwrap();
+        attacker.wait().await.unwrap();
+        for victim in &victims {
+            assert_eq!(fs::read_to_string(victim).unwrap(), "of the host");
+        }
+        assert_eq!(fs::read_dir(host.path()).unwrap().count(), victims.len());
+    })
+    .await;
 }
