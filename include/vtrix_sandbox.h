@@ -385,7 +385,8 @@ typedef struct vtrix_file_list vtrix_file_list;
  * `vtrix_finished_started_at_ms`, `vtrix_finished_outcome`, `vtrix_finished_exit_code`,
  * `vtrix_finished_success`, `vtrix_finished_output`, `vtrix_finished_stdout`,
  * `vtrix_finished_stderr`, `vtrix_finished_output_truncated`,
- * `vtrix_finished_output_incomplete`, `vtrix_finished_free`.
+ * `vtrix_finished_output_incomplete`, `vtrix_finished_pieces_len`, `vtrix_finished_piece`,
+ * `vtrix_finished_piece_stream`, `vtrix_finished_command`, `vtrix_finished_free`.
  */
 typedef struct vtrix_finished vtrix_finished;
 
@@ -3060,6 +3061,40 @@ int32_t vtrix_finished_output_truncated(const struct vtrix_finished *finished);
  * \param finished borrowed; NULL gives false.
  */
 bool vtrix_finished_output_incomplete(const struct vtrix_finished *finished);
+
+/**
+ * How many pieces the output is made of: stretches of one stream, in the order of arrival. Made at
+ * the first call.
+ *
+ * \param finished borrowed; NULL gives 0.
+ */
+size_t vtrix_finished_pieces_len(const struct vtrix_finished *finished);
+
+/**
+ * A piece of the output. All of them, one after the other, are `vtrix_finished_output`, where this
+ * one lies. Borrowed from the result.
+ *
+ * \param finished borrowed; NULL gives no bytes.
+ * \param index 0 to `vtrix_finished_pieces_len` - 1; past that there are no bytes.
+ */
+struct vtrix_bytes vtrix_finished_piece(const struct vtrix_finished *finished, size_t index);
+
+/**
+ * The stream that a piece of the output came from: `VTRIX_STREAM_STDOUT` or `VTRIX_STREAM_STDERR`.
+ *
+ * \param finished borrowed; NULL gives `VTRIX_STREAM_NONE`.
+ * \param index 0 to `vtrix_finished_pieces_len` - 1; past that the result is `VTRIX_STREAM_NONE`.
+ */
+int32_t vtrix_finished_piece_stream(const struct vtrix_finished *finished, size_t index);
+
+/**
+ * The command's handle, to read its log again: an owned command, to be freed with
+ * `vtrix_command_free`. NULL once every handle of the sandbox is gone, its commands and streams
+ * included, and where the gateway never named the command.
+ *
+ * \param finished borrowed; NULL gives NULL.
+ */
+struct vtrix_command *vtrix_finished_command(const struct vtrix_finished *finished);
 
 /**
  * Lets go of it, with everything that is borrowed from it.

@@ -15,12 +15,12 @@ pub mod collected;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use ::vtrix_sandbox::{Command, CommandFinished};
+use ::vtrix_sandbox::Command;
 
 use crate::call::{Output, Told, begin, produce};
 use crate::completion::{Op, vtrix_drop_fn};
 use crate::error::{Fallible, vtrix_error};
-use crate::finished::vtrix_finished;
+use crate::finished::{Ended, vtrix_finished};
 use crate::handle::{Handle, Shared, get, usable};
 use crate::run::vtrix_finished_fn;
 use crate::runtime::Engine;
@@ -123,12 +123,14 @@ pub unsafe extern "C" fn vtrix_command_exit_code(command: *const vtrix_command) 
 /// # Safety
 ///
 /// As documented at the functions below.
-unsafe fn wait(command: *const vtrix_command) -> Fallible<Op<CommandFinished>> {
+unsafe fn wait(command: *const vtrix_command) -> Fallible<Op<Ended>> {
     // SAFETY: as this function's.
     unsafe {
         let command = usable(command)?;
         let inner = command.inner.clone();
-        Ok(Op::new(&command.engine, async move { inner.wait().await }))
+        let engine = command.engine.clone();
+        Ok(Op::new(&command.engine, async move { inner.wait().await })
+            .map(|inner| Ended { engine, inner }))
     }
 }
 

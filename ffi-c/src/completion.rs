@@ -77,7 +77,13 @@ impl<T: Send + 'static> Op<T> {
         engine: &Arc<Engine>,
         future: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Self {
-        let future = async { future.await.map_err(Into::into) };
+        let driving = engine.clone();
+        let future = async move {
+            future.await.map_err(|error| {
+                let failure: Failure = error.into();
+                failure.of(&driving)
+            })
+        };
         Self { engine: engine.clone(), future: Box::pin(future), watched: None }
     }
 

@@ -5,12 +5,14 @@
 //! it is freed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ::vtrix_sandbox::Error;
 
 use crate::finished::vtrix_finished;
 use crate::guard::guard_value;
 use crate::handle::{Handle, Unique, free_unique};
+use crate::runtime::Engine;
 use crate::status::{
     VTRIX_STATUS_INTERNAL, VTRIX_STATUS_INVALID_ARGUMENT, VTRIX_STATUS_OK, of_kind, vtrix_status,
 };
@@ -20,14 +22,20 @@ use crate::text::vtrix_str;
 pub(crate) type Fallible<T> = Result<T, Failure>;
 
 /// A failure on its way out.
-pub(crate) enum Failure {
+pub(crate) struct Failure {
+    cause: Cause,
+    /// What drives the command that it names.
+    engine: Option<Arc<Engine>>,
+}
+
+enum Cause {
     Core(Error),
     Own(vtrix_status, Cow<'static, str>),
 }
 
 impl Failure {
     pub(crate) fn own(status: vtrix_status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Own(status, message.into())
+        Self { cause: Cause::Own(status, message.into()), engine: None }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -47,16 +55,22 @@ impl Failure {
     }
 
     pub(crate) fn status(&self) -> vtrix_status {
-        match self {
-            Self::Core(error) => of_kind(error.kind()),
-            Self::Own(status, _) => *status,
+        match &self.cause {
+            Cause::Core(error) => of_kind(error.kind()),
+            Cause::Own(status, _) => *status,
         }
+    }
+
+    /// It came of a call that `engine` drove.
+    pub(crate) fn of(mut self, engine: &Arc<Engine>) -> Self {
+        self.engine = Some(engine.clone());
+        self
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Core(error)
+        Self { cause: Cause::Core(error), engine: None }
     }
 }
 
@@ -77,20 +91,20 @@ pub struct vtrix_error {
 
 impl vtrix_error {
     pub(crate) fn new(failure: Failure) -> Self {
-        let text = match &failure {
-            Failure::Core(error) => explained(error),
-            Failure::Own(_, message) => message.to_string(),
-        };
-        let (command, failures) = match &failure {
-            Failure::Core(error) => (
-                error.command().map(|command| Box::new(vtrix_finished::new(command.clone()))),
-                error
-                    .failures()
-                    .iter()
-                    .map(|(path, error)| (path.clone(), Self::new(error.clone().into())))
-                    .collect(),
-            ),
-            Failure::Own(..) => (None, Vec::new()),
+        let (text, command, failures) = match &failure.cause {
+            Cause::Own(_, message) => (message.to_string(), None, Vec::new()),
+            Cause::Core(error) => {
+                let engine = &failure.engine;
+                let command = error
+                    .command()
+                    .map(|command| Box::new(vtrix_finished::new(command.clone(), engine.clone())));
+                let part = |error: &Error| {
+                    Self::new(Failure { engine: engine.clone(), ..error.clone().into() })
+                };
+                let failures = error.failures().iter();
+                let failures = failures.map(|(path, error)| (path.clone(), part(error))).collect();
+                (explained(error), command, failures)
+            }
         };
         Self { failure, text, command, failures }
     }
@@ -100,9 +114,9 @@ impl vtrix_error {
     }
 
     fn core(&self) -> Option<&Error> {
-        match &self.failure {
-            Failure::Core(error) => Some(error),
-            Failure::Own(..) => None,
+        match &self.failure.cause {
+            Cause::Core(error) => Some(error),
+            Cause::Own(..) => None,
         }
     }
 }
@@ -164,9 +178,9 @@ pub unsafe extern "C" fn vtrix_error_message(error: *const vtrix_error) -> vtrix
     // SAFETY: NULL or live, as documented.
     unsafe {
         read(error, vtrix_str::EMPTY, |error| {
-            Some(vtrix_str::lend(match &error.failure {
-                Failure::Core(error) => error.message(),
-                Failure::Own(_, message) => message,
+            Some(vtrix_str::lend(match &error.failure.cause {
+                Cause::Core(error) => error.message(),
+                Cause::Own(_, message) => message,
             }))
         })
     }

@@ -267,7 +267,7 @@ fn output_event(event: &mut vtrix_event, stream: OutputStream, data: &Bytes, off
     event.offset = offset.unwrap_or(VTRIX_UNKNOWN_OFFSET);
 }
 
-fn stream_number(stream: OutputStream) -> i32 {
+pub(crate) fn stream_number(stream: OutputStream) -> i32 {
     match stream {
         OutputStream::Stdout => VTRIX_STREAM_STDOUT,
         OutputStream::Stderr => VTRIX_STREAM_STDERR,

@@ -236,7 +236,7 @@ impl Puller {
             self.reading.next().now_or_never()
         };
         let next = match ready {
-            Some(next) => next?,
+            Some(next) => next.map_err(|failure| failure.of(&self.engine))?,
             None if timeout_ms == 0 => return Ok(Pulled::Nothing),
             None => {
                 let inside = self.engine.enter()?;
@@ -263,7 +263,7 @@ impl Puller {
                     Ok(None) => return Ok(Pulled::Nothing),
                     Err(failure) => {
                         self.reading.end();
-                        return Err(failure);
+                        return Err(failure.of(&self.engine));
                     }
                 }
             }

@@ -29,6 +29,37 @@ static void wait_for_output(const vtrix_command *command)
     vtrix_stream_free(stream);
 }
 
+/* The output is its pieces, one after the other; and the result leads back to the command. */
+static void in_pieces(const vtrix_finished *finished)
+{
+    vtrix_bytes output = vtrix_finished_output(finished), piece;
+    size_t i, len = vtrix_finished_pieces_len(finished), at = 0, of[2] = {0, 0};
+    vtrix_command *command;
+    vtrix_finished *again = NULL;
+    vtrix_error *error = NULL;
+
+    for (i = 0; i < len; i++) {
+        int32_t stream = vtrix_finished_piece_stream(finished, i);
+        piece = vtrix_finished_piece(finished, i);
+        CHECK(piece.len > 0 && piece.data == output.data + at);
+        CHECK(stream == VTRIX_STREAM_STDOUT || stream == VTRIX_STREAM_STDERR);
+        of[stream == VTRIX_STREAM_STDERR] += piece.len;
+        at += piece.len;
+    }
+    CHECK(len >= 2 && at == output.len);
+    CHECK(of[0] == vtrix_finished_stdout(finished).len && of[1] == vtrix_finished_stderr(finished).len);
+    CHECK(vtrix_finished_piece(finished, len).len == 0);
+    CHECK(vtrix_finished_piece_stream(finished, len) == VTRIX_STREAM_NONE);
+    CHECK(vtrix_finished_piece_stream(finished, SIZE_MAX) == VTRIX_STREAM_NONE);
+    command = vtrix_finished_command(finished);
+    CHECK(str_is(vtrix_command_cmd_id(command), "") == 0);
+    CHECK(vtrix_command_exit_code(command) == vtrix_finished_exit_code(finished));
+    OK(vtrix_command_wait(command, &again, &error));
+    CHECK(vtrix_finished_output(again).len == output.len);
+    vtrix_finished_free(again);
+    vtrix_command_free(command);
+}
+
 static void commands(const vtrix_sandbox *sandbox)
 {
     vtrix_error *error = NULL;
@@ -67,6 +98,7 @@ static void commands(const vtrix_sandbox *sandbox)
     CHECK(outcome->struct_size == sizeof *outcome);
     CHECK(outcome->type == VTRIX_OUTCOME_EXITED && outcome->exit_code == 3);
     CHECK(!vtrix_finished_success(finished));
+    in_pieces(finished);
     vtrix_finished_free(finished);
 
     vtrix_run_options_init(&options, sizeof options);
@@ -77,6 +109,9 @@ static void commands(const vtrix_sandbox *sandbox)
     CHECK(finished == NULL && vtrix_error_command(error) != NULL);
     CHECK(bytes_are(vtrix_finished_output(vtrix_error_command(error)), "before\n"));
     CHECK(vtrix_finished_outcome(vtrix_error_command(error))->type == VTRIX_OUTCOME_TIMED_OUT);
+    command = vtrix_finished_command(vtrix_error_command(error));
+    CHECK(command != NULL);
+    vtrix_command_free(command);
     vtrix_error_free(error);
     error = NULL;
 

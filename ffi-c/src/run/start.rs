@@ -1,6 +1,7 @@
 //! Starting a command: to its end, in the background, or event by event.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 
 use ::vtrix_sandbox::CommandFinished;
 
@@ -11,7 +12,8 @@ use crate::command::{Started, vtrix_command};
 use crate::completion::{Op, vtrix_drop_fn};
 use crate::error::{Fallible, vtrix_error};
 use crate::event::{Held, Item};
-use crate::finished::vtrix_finished;
+use crate::finished::{Ended, vtrix_finished};
+use crate::runtime::Engine;
 use crate::sandbox::vtrix_sandbox;
 use crate::status::vtrix_status;
 use crate::stream::{Opened, Source, vtrix_stream};
@@ -26,12 +28,12 @@ unsafe fn run(
     sandbox: *const vtrix_sandbox,
     command: vtrix_str,
     options: *const vtrix_run_options,
-) -> Fallible<Op<CommandFinished>> {
+) -> Fallible<Op<Ended>> {
     // SAFETY: as this function's.
     unsafe {
         let Prepared { engine, run, on_event, user } = prepare(sandbox, command, options)?;
         if on_event.is_none() {
-            return Ok(Op::new(&engine, run.into_future()));
+            return Ok(ended(Op::new(&engine, run.into_future()), engine));
         }
         let sink = Sink::new(on_event, user, &engine.lane())?;
         let watched = sink.watched();
@@ -42,8 +44,12 @@ unsafe fn run(
             .stdout(Brake(sink.clone()))
             .stderr(Brake(sink));
         let work = unless_stopped(stopped, run.into_future());
-        Ok(Op::new(&engine, work).watched(watched))
+        Ok(ended(Op::new(&engine, work).watched(watched), engine))
     }
+}
+
+fn ended(op: Op<CommandFinished>, engine: Arc<Engine>) -> Op<Ended> {
+    op.map(|inner| Ended { engine, inner })
 }
 
 /// Runs a command to its end. A non-zero exit is no failure: look at `vtrix_finished_outcome`. A
