@@ -23,8 +23,8 @@ type PoolStatus struct {
 func (c *Client) PoolStatus(ctx context.Context) (PoolStatus, error) {
 	defer runtime.KeepAlive(c)
 	f := newFlight()
-	if err := f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_pool_status(c.raw, call, begun)
+	if err := c.fly(ctx, f, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_pool_status(raw, call, begun)
 	}); err != nil {
 		return PoolStatus{}, err
 	}
@@ -62,29 +62,29 @@ type RollingStatus struct {
 // RollingStart starts replacing the pool's sandboxes by ones made from image; empty is the image
 // that is configured.
 func (c *Client) RollingStart(ctx context.Context, image string) (RollingStatus, error) {
-	return c.rolling(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_rolling_start(c.raw, str(image), call, begun)
+	return c.rolling(ctx, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_rolling_start(raw, str(image), call, begun)
 	})
 }
 
 // RollingStatus asks how far the replacement is.
 func (c *Client) RollingStatus(ctx context.Context) (RollingStatus, error) {
-	return c.rolling(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_rolling_status(c.raw, call, begun)
+	return c.rolling(ctx, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_rolling_status(raw, call, begun)
 	})
 }
 
 // RollingCancel ends the replacement where it is.
 func (c *Client) RollingCancel(ctx context.Context) (RollingStatus, error) {
-	return c.rolling(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_rolling_cancel(c.raw, call, begun)
+	return c.rolling(ctx, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_rolling_cancel(raw, call, begun)
 	})
 }
 
-func (c *Client) rolling(ctx context.Context, begin beginning) (RollingStatus, error) {
+func (c *Client) rolling(ctx context.Context, begin func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status) (RollingStatus, error) {
 	defer runtime.KeepAlive(c)
 	f := newFlight()
-	if err := f.fly(ctx, begin); err != nil {
+	if err := c.fly(ctx, f, begin); err != nil {
 		return RollingStatus{}, err
 	}
 	raw := (*C.vtrix_rolling_status)(f.value)

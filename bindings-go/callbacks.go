@@ -1,9 +1,10 @@
 package vtrix
 
 // A call under way: begun in C, waited for in Go. The goroutine that makes a call is parked on a
-// channel and holds no thread. What C calls, on threads of its own, hands over and returns; a
-// caller's own function is called on the goroutine that made the call, so a panic in it unwinds
-// the caller's stack, and nothing of the caller's runs on a thread of C's.
+// channel and holds no thread. What C calls, on threads of its own, hands over and returns; only for
+// a progress function it waits. A caller's own function is called on the goroutine that made the
+// call, so a panic in it unwinds the caller's stack, and nothing of the caller's runs on a thread of
+// C's.
 
 // #include "shim.h"
 import "C"
@@ -11,7 +12,6 @@ import "C"
 import (
 	"context"
 	"runtime/cgo"
-	"sync"
 	"unsafe"
 )
 
@@ -26,7 +26,7 @@ type flight struct {
 	event *Event
 
 	// Of a call that has functions of the caller's: what they are, and how they are asked for.
-	write   func(Event) error
+	output  *output
 	show    func(Progress) error
 	dispose func(unsafe.Pointer)
 	asks    chan ask
@@ -34,26 +34,22 @@ type flight struct {
 	failed  error
 }
 
-// ask is something to be done on the caller's goroutine; answer may be nil.
+// ask is something to be done on the caller's goroutine before anything else happens.
 type ask struct {
 	what   func() error
 	answer chan<- error
 }
-
-// ahead is how many events of a call may wait for its caller's functions: enough that the wire
-// goes on while they are at work, and 1 MiB at most.
-const ahead = 16
 
 func newFlight() *flight { return &flight{done: make(chan struct{})} }
 
 // watched is a flight whose caller is asked in between.
 func watched() *flight {
 	f := newFlight()
-	f.asks, f.over = make(chan ask, ahead), make(chan struct{})
+	f.asks, f.over = make(chan ask), make(chan struct{})
 	return f
 }
 
-type beginning = func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+type beginning = func(call C.uintptr_t, begun *C.go_begun) error
 
 // fly begins a call and waits for its end. Once ctx is over the call is cancelled, which for a
 // command that is being waited for means killed, and its end is still waited for: afterwards
@@ -65,13 +61,13 @@ func (f *flight) fly(ctx context.Context, begin beginning) error {
 	handle := cgo.NewHandle(f)
 	defer handle.Delete()
 	var begun C.go_begun
-	if status := begin(C.uintptr_t(handle), &begun); status != C.VTRIX_STATUS_OK {
-		return takeError(status, begun.error)
+	if err := begin(C.uintptr_t(handle), &begun); err != nil {
+		return err
 	}
 	task := begun.task
 	defer C.vtrix_task_free(task)
 
-	if f.asks == nil && ctx.Done() == nil {
+	if f.over == nil && ctx.Done() == nil {
 		<-f.done
 		return f.err
 	}
@@ -95,63 +91,79 @@ func (f *flight) drop() {
 }
 
 func (f *flight) await(ctx context.Context, task *C.vtrix_task) {
-	unwound := true
 	if f.over != nil {
+		defer cancelOnceOver(ctx, task)()
+		unwound := true
 		defer func() {
 			close(f.over)
 			if unwound {
 				// The caller's function panicked, or ended its goroutine.
+				f.output.refuse()
 				C.vtrix_task_cancel(task)
 				<-f.done
 				f.drop()
 			}
 		}()
+		f.attend(task)
+		unwound = false
+		return
 	}
-	cancelled := ctx.Done()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		C.vtrix_task_cancel(task)
+		<-f.done
+	}
+}
+
+// cancelOnceOver cancels a call when ctx is over, though its caller is busy with a function of its
+// own. What it returns puts an end to that.
+func cancelOnceOver(ctx context.Context, task *C.vtrix_task) func() {
+	own := C.vtrix_task_ref(task)
+	unwatch := context.AfterFunc(ctx, func() {
+		C.vtrix_task_cancel(own)
+		C.vtrix_task_free(own)
+	})
+	return func() {
+		if unwatch() {
+			C.vtrix_task_free(own)
+		}
+	}
+}
+
+// attend does what is asked of the caller's goroutine, until the call is over and all is done.
+func (f *flight) attend(task *C.vtrix_task) {
 	for {
 		select {
 		case <-f.done:
-			// Told after the last event, some of which may still wait.
-			for len(f.asks) > 0 {
-				f.serve(<-f.asks, task)
-			}
-			unwound = false
+			// Told after the last output, some of which may still wait.
+			f.serve(f.output.pass, task)
 			return
-		case <-cancelled:
-			C.vtrix_task_cancel(task)
-			cancelled = nil
+		case <-f.output.arrived():
+			f.serve(f.output.pass, task)
 		case ask := <-f.asks:
-			f.serve(ask, task)
+			ask.answer <- f.serve(func(*C.vtrix_task) error { return ask.what() }, task)
 		}
 	}
 }
 
-// serve calls a function of the caller's, unless one failed before.
-func (f *flight) serve(ask ask, task *C.vtrix_task) {
+// serve calls functions of the caller's, unless one failed before.
+func (f *flight) serve(what func(task *C.vtrix_task) error, task *C.vtrix_task) error {
 	if f.failed == nil {
-		if f.failed = ask.what(); f.failed != nil {
+		if f.failed = what(task); f.failed != nil {
+			f.output.refuse()
 			C.vtrix_task_cancel(task)
 		}
 	}
-	if ask.answer != nil {
-		ask.answer <- f.failed
-	}
-}
-
-// ask has something done on the caller's goroutine, in order, and goes on meanwhile.
-func (f *flight) ask(what func() error, answer chan<- error) C.int32_t {
-	select {
-	case f.asks <- ask{what, answer}:
-		return C.VTRIX_CONTINUE
-	case <-f.over:
-		return C.VTRIX_STOP
-	}
+	return f.failed
 }
 
 // consult has something done on the caller's goroutine before anything else happens.
 func (f *flight) consult(what func() error) C.int32_t {
 	answer := make(chan error, 1)
-	if f.ask(what, answer) == C.VTRIX_STOP {
+	select {
+	case f.asks <- ask{what, answer}:
+	case <-f.over:
 		return C.VTRIX_STOP
 	}
 	select {
@@ -184,22 +196,15 @@ func vtrixGoNext(call C.uintptr_t, lent *C.vtrix_event, err *C.vtrix_error) {
 	close(f.done)
 }
 
-// pieces are buffers for what writers are given. A writer keeps nothing of it, so each is used again.
-var pieces = sync.Pool{New: func() any { return new([]byte) }}
-
 //export vtrixGoEvent
 func vtrixGoEvent(call C.uintptr_t, raw *C.vtrix_event) C.int32_t {
-	f := flightOf(call)
 	if raw._type != C.VTRIX_EVENT_STDOUT && raw._type != C.VTRIX_EVENT_STDERR {
 		return C.VTRIX_CONTINUE
 	}
-	piece := pieces.Get().(*[]byte)
-	*piece = append((*piece)[:0], lent(raw.data)...)
-	seen := Event{Type: EventType(raw._type), Data: *piece}
-	return f.ask(func() error {
-		defer pieces.Put(piece)
-		return f.write(seen)
-	}, nil)
+	if !flightOf(call).output.keep(EventType(raw._type), lent(raw.data)) {
+		return C.VTRIX_STOP
+	}
+	return C.VTRIX_KEPT
 }
 
 //export vtrixGoProgress

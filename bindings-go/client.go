@@ -77,7 +77,7 @@ type Options struct {
 
 // Client creates, finds and deletes sandboxes. Any number of goroutines may use one at the same
 // time.
-type Client struct{ raw *C.vtrix_client }
+type Client struct{ *handle[*C.vtrix_client] }
 
 // NewClient makes a client. It connects to nothing yet.
 func NewClient(options Options) (*Client, error) {
@@ -121,8 +121,10 @@ func NewClient(options Options) (*Client, error) {
 	if status := C.vtrix_client_new(&o, &raw, &failure); status != C.VTRIX_STATUS_OK {
 		return nil, takeError(status, failure)
 	}
-	c := &Client{raw}
-	runtime.AddCleanup(c, func(raw *C.vtrix_client) { C.vtrix_client_free(raw) }, raw)
+	c := &Client{&handle[*C.vtrix_client]{
+		noun: "client", raw: raw, release: func(raw *C.vtrix_client) { C.vtrix_client_free(raw) },
+	}}
+	hold(c, c.handle)
 	return c, nil
 }
 
@@ -130,8 +132,7 @@ func NewClient(options Options) (*Client, error) {
 // ones fail with ErrClosed, and commands that are being waited for are killed. The sandboxes
 // themselves go on. It does not wait, may be called more than once, and returns nil.
 func (c *Client) Close() error {
-	C.vtrix_client_close(c.raw)
-	runtime.KeepAlive(c)
+	c.close(func(raw *C.vtrix_client) { C.vtrix_client_close(raw) })
 	return nil
 }
 
@@ -174,8 +175,8 @@ func (c *Client) Create(ctx context.Context, options CreateOptions) (*Sandbox, e
 	o.env, o.env_len = p.pairs(options.Env)
 	o.timeout_ms = millis(options.Timeout)
 	f := newFlight()
-	err = f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_create(c.raw, str(options.UserID), o, call, begun)
+	err = c.fly(ctx, f, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_create(raw, str(options.UserID), o, call, begun)
 	})
 	return sandboxOf(f, err)
 }
@@ -196,8 +197,8 @@ func (c *Client) Attach(ctx context.Context, sandboxID string, options AttachOpt
 	C.vtrix_attach_options_init(o, C.size_t(unsafe.Sizeof(*o)))
 	o.env, o.env_len = p.pairs(options.Env)
 	f := newFlight()
-	err := f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_attach(c.raw, str(sandboxID), o, call, begun)
+	err := c.fly(ctx, f, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_attach(raw, str(sandboxID), o, call, begun)
 	})
 	return sandboxOf(f, err)
 }
@@ -232,8 +233,8 @@ func (c *Client) List(ctx context.Context, options ListOptions) (SandboxList, er
 	o.user_id, o.status = p.str(options.UserID), p.str(options.Status)
 	o.limit, o.offset = C.uint64_t(options.Limit), C.uint64_t(options.Offset)
 	f := newFlight()
-	if err := f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_list(c.raw, o, call, begun)
+	if err := c.fly(ctx, f, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_list(raw, o, call, begun)
 	}); err != nil {
 		return SandboxList{}, err
 	}
@@ -277,8 +278,8 @@ func (c *Client) All(ctx context.Context, options ListOptions) iter.Seq2[Sandbox
 func (c *Client) Get(ctx context.Context, sandboxID string) (SandboxInfo, error) {
 	defer runtime.KeepAlive(c)
 	f := newFlight()
-	if err := f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_get(c.raw, str(sandboxID), call, begun)
+	if err := c.fly(ctx, f, func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_get(raw, str(sandboxID), call, begun)
 	}); err != nil {
 		return SandboxInfo{}, err
 	}
@@ -290,8 +291,8 @@ func (c *Client) Get(ctx context.Context, sandboxID string) (SandboxInfo, error)
 // Delete deletes a sandbox with everything in it.
 func (c *Client) Delete(ctx context.Context, sandboxID string) error {
 	defer runtime.KeepAlive(c)
-	return newFlight().fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_client_delete(c.raw, str(sandboxID), call, begun)
+	return c.fly(ctx, newFlight(), func(raw *C.vtrix_client, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_client_delete(raw, str(sandboxID), call, begun)
 	})
 }
 

@@ -10,56 +10,80 @@ import (
 )
 
 // Command is a command that was started, whether or not it still runs. Any number of goroutines
-// may use one at the same time. Letting go of it never touches the command.
-type Command struct{ raw *C.vtrix_command }
+// may use one at the same time. It holds its sandbox's connection open until it is closed; that, or
+// letting go of it, never touches the command.
+type Command struct {
+	*handle[*C.vtrix_command]
+	id    string
+	known commandFacts // When it was closed.
+}
+
+// commandFacts is what becomes known of a command, as it becomes known.
+type commandFacts struct {
+	pid       int64
+	cwd       string
+	startedAt time.Time
+	exitCode  int
+}
 
 func newCommand(raw *C.vtrix_command) *Command {
-	c := &Command{raw}
-	runtime.AddCleanup(c, func(raw *C.vtrix_command) { C.vtrix_command_free(raw) }, raw)
+	c := &Command{id: text(C.vtrix_command_cmd_id(raw)), handle: &handle[*C.vtrix_command]{
+		noun: "command", raw: raw, release: func(raw *C.vtrix_command) { C.vtrix_command_free(raw) },
+	}}
+	hold(c, c.handle)
 	return c
 }
 
-func (c *Command) fly(ctx context.Context, begin beginning) (*flight, error) {
+// Close lets go of the connection that the handle holds open. The command goes on, and so does what
+// was begun with the handle; later calls fail with ErrClosed. What is known of the command can still
+// be read. It does not wait, may be called more than once, and returns nil.
+func (c *Command) Close() error {
+	c.close(func(raw *C.vtrix_command) { c.known = factsOf(raw) })
+	return nil
+}
+
+type commandCall = func(raw *C.vtrix_command, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+
+func (c *Command) ask(ctx context.Context, begin commandCall) (*flight, error) {
 	defer runtime.KeepAlive(c)
 	f := newFlight()
-	return f, f.fly(ctx, begin)
+	return f, c.fly(ctx, f, begin)
+}
+
+func (c *Command) facts() commandFacts {
+	defer runtime.KeepAlive(c)
+	return look(c.handle, factsOf, &c.known)
+}
+
+func factsOf(raw *C.vtrix_command) commandFacts {
+	return commandFacts{
+		pid:       told(C.vtrix_command_pid(raw)),
+		cwd:       text(C.vtrix_command_cwd(raw)),
+		startedAt: moment(C.vtrix_command_started_at_ms(raw)),
+		exitCode:  int(C.vtrix_command_exit_code(raw)),
+	}
 }
 
 // CmdID is the command's name.
-func (c *Command) CmdID() string {
-	defer runtime.KeepAlive(c)
-	return text(C.vtrix_command_cmd_id(c.raw))
-}
+func (c *Command) CmdID() string { return c.id }
 
 // PID is its process number inside the sandbox; 0 until somebody told.
-func (c *Command) PID() int64 {
-	defer runtime.KeepAlive(c)
-	return told(C.vtrix_command_pid(c.raw))
-}
+func (c *Command) PID() int64 { return c.facts().pid }
 
 // Cwd is where it started; empty until somebody told.
-func (c *Command) Cwd() string {
-	defer runtime.KeepAlive(c)
-	return text(C.vtrix_command_cwd(c.raw))
-}
+func (c *Command) Cwd() string { return c.facts().cwd }
 
 // StartedAt is zero until somebody told.
-func (c *Command) StartedAt() time.Time {
-	defer runtime.KeepAlive(c)
-	return moment(C.vtrix_command_started_at_ms(c.raw))
-}
+func (c *Command) StartedAt() time.Time { return c.facts().startedAt }
 
 // ExitCode is -1 until a Wait on this handle has seen one, and where there is none.
-func (c *Command) ExitCode() int {
-	defer runtime.KeepAlive(c)
-	return int(C.vtrix_command_exit_code(c.raw))
-}
+func (c *Command) ExitCode() int { return c.facts().exitCode }
 
 // Wait waits until the command ends. What it wrote before is replayed first: the last 512 KB of
 // it. Any number of waits may go on at once. Giving up the wait does not touch the command.
 func (c *Command) Wait(ctx context.Context) (*Finished, error) {
-	f, err := c.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_command_wait(c.raw, call, begun)
+	f, err := c.ask(ctx, func(raw *C.vtrix_command, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_command_wait(raw, call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -70,8 +94,8 @@ func (c *Command) Wait(ctx context.Context) (*Finished, error) {
 // Logs replays what the command wrote, the last 512 KB of it, then follows it until it ends:
 // events of output and gaps alone. It is followed until ctx is over.
 func (c *Command) Logs(ctx context.Context) (*ExecStream, error) {
-	f, err := c.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_command_logs(c.raw, call, begun)
+	f, err := c.ask(ctx, func(raw *C.vtrix_command, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_command_logs(raw, call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -90,8 +114,8 @@ type Collected struct {
 // CollectOutput waits until the command ends, in whatever way, and collects what it wrote: of what
 // was written before this call, the last 512 KB.
 func (c *Command) CollectOutput(ctx context.Context, stream OutputStream) (Collected, error) {
-	f, err := c.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_command_collect_output(c.raw, C.int32_t(stream), call, begun)
+	f, err := c.ask(ctx, func(raw *C.vtrix_command, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_command_collect_output(raw, C.int32_t(stream), call, begun)
 	})
 	if err != nil {
 		return Collected{}, err
@@ -110,8 +134,8 @@ func (c *Command) Stderr(ctx context.Context) (Collected, error) { return c.Coll
 // Kill sends a signal, SIGTERM if it is empty, to the command's whole process group. One that has
 // ended is no error.
 func (c *Command) Kill(ctx context.Context, signal Signal) error {
-	_, err := c.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_command_kill(c.raw, str(string(signal)), call, begun)
+	_, err := c.ask(ctx, func(raw *C.vtrix_command, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_command_kill(raw, str(string(signal)), call, begun)
 	})
 	return err
 }

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -58,10 +59,19 @@ func (s *Sandbox) ConnectionEvents(ctx context.Context) iter.Seq2[ConnectionEven
 	return func(yield func(ConnectionEvent, error) bool) {
 		var raw *C.vtrix_stream
 		var failure *C.vtrix_error
-		status := C.vtrix_sandbox_connection_events(s.raw, &raw, &failure)
+		err := s.use(func(sandbox *C.vtrix_sandbox) error {
+			if status := C.vtrix_sandbox_connection_events(sandbox, &raw, &failure); status != C.VTRIX_STATUS_OK {
+				return takeError(status, failure)
+			}
+			return nil
+		})
 		runtime.KeepAlive(s)
-		if status != C.VTRIX_STATUS_OK {
-			yield(ConnectionEvent{}, takeError(status, failure))
+		switch {
+		case raw == nil && errors.Is(err, ErrClosed):
+			yield(ConnectionEvent{State: ConnectionClosed}, nil)
+			return
+		case err != nil:
+			yield(ConnectionEvent{}, err)
 			return
 		}
 		stream := newStream(ctx, raw)

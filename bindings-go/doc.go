@@ -29,13 +29,14 @@
 // # Goroutines
 //
 // Everything may be used by any number of goroutines at the same time. One that waits is parked
-// and holds no thread. Writers and progress functions are called on the goroutine that made the
-// call, so what they panic with, it panics with.
+// and holds no thread; a progress function that blocks does. Writers and progress functions are
+// called on the goroutine that made the call, so what they panic with, it panics with.
 //
 // # Closing
 //
-// Close ends what goes on and lets go of connections. A handle that is dropped without lets go of
-// them when it is collected, which may take its time.
+// Close of a [Client] or a [Sandbox] ends what goes on; that of a [Command] or of any handle lets go
+// of connections. Afterwards every call fails with [ErrClosed]. A handle that is dropped without
+// lets go of them when it is collected, which may take its time.
 //
 // # Linking
 //

@@ -22,8 +22,8 @@ type ReadResult struct {
 // Read reads a file as a person sees it. See ReadFile and ReadStream for its bytes. Paths are
 // relative to /workspace unless absolute, here and everywhere.
 func (s *Sandbox) Read(ctx context.Context, path string) (ReadResult, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_read(s.raw, str(path), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_read(raw, str(path), call, begun)
 	})
 	if err != nil {
 		return ReadResult{}, err
@@ -45,8 +45,8 @@ func (s *Sandbox) Read(ctx context.Context, path string) (ReadResult, error) {
 // ReadFile reads every byte of a file of any content, up to max bytes; 0 is 256 MiB. If there is
 // no such file the error is ErrFileNotFound, which is fs.ErrNotExist too.
 func (s *Sandbox) ReadFile(ctx context.Context, path string, max uint64) ([]byte, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_read_to_buffer(s.raw, str(path), C.uint64_t(max), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_read_to_buffer(raw, str(path), C.uint64_t(max), call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -65,8 +65,8 @@ func (s *Sandbox) ReadStream(ctx context.Context, path string, chunkSize int) (*
 	if chunkSize < 0 {
 		return nil, invalid("chunkSize is negative")
 	}
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_read_stream(s.raw, str(path), C.uint64_t(chunkSize), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_read_stream(raw, str(path), C.uint64_t(chunkSize), call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -77,8 +77,8 @@ func (s *Sandbox) ReadStream(ctx context.Context, path string, chunkSize int) (*
 // Write writes a text, which is UTF-8, and gives its length in bytes. Parents are made. See
 // WriteFiles for bytes.
 func (s *Sandbox) Write(ctx context.Context, path, content string) (uint64, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_write(s.raw, str(path), str(content), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_write(raw, str(path), str(content), call, begun)
 	})
 	return f.number, err
 }
@@ -87,8 +87,8 @@ func (s *Sandbox) Write(ctx context.Context, path, content string) (uint64, erro
 // it. If it does not occur, or more than once, the file stays as it was: ErrEditNoMatch,
 // ErrEditAmbiguous.
 func (s *Sandbox) Edit(ctx context.Context, path, oldText, newText string) (string, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_edit(s.raw, str(path), str(oldText), str(newText), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_edit(raw, str(path), str(oldText), str(newText), call, begun)
 	})
 	if err != nil {
 		return "", err
@@ -114,15 +114,15 @@ func (s *Sandbox) WriteFiles(ctx context.Context, files ...WriteFile) error {
 		all = append(all, C.vtrix_write_file{path: p.str(file.Path), content: p.bytes(file.Content), mode: permissions(file.Mode)})
 	}
 	list, n := pinned(&p, all)
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_write_files(s.raw, list, n, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_write_files(raw, list, n, call, begun)
 	})
 }
 
 // Mkdir makes a directory and its parents. One that exists is no error.
 func (s *Sandbox) Mkdir(ctx context.Context, path string) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_mkdir(s.raw, str(path), call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_mkdir(raw, str(path), call, begun)
 	})
 }
 
@@ -137,8 +137,8 @@ type FileEntry struct {
 
 // ListFiles lists a directory, by name.
 func (s *Sandbox) ListFiles(ctx context.Context, path string) ([]FileEntry, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_list_files(s.raw, str(path), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_list_files(raw, str(path), call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -168,8 +168,8 @@ type FileInfo struct {
 
 // Stat tells what there is at a path. Nothing is no error: see FileInfo.Exists.
 func (s *Sandbox) Stat(ctx context.Context, path string) (FileInfo, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_stat(s.raw, str(path), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_stat(raw, str(path), call, begun)
 	})
 	if err != nil {
 		return FileInfo{}, err
@@ -187,8 +187,8 @@ func (s *Sandbox) Stat(ctx context.Context, path string) (FileInfo, error) {
 
 // Exists reports whether there is something at a path.
 func (s *Sandbox) Exists(ctx context.Context, path string) (bool, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_exists(s.raw, str(path), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_exists(raw, str(path), call, begun)
 	})
 	return f.number == 1, err
 }

@@ -104,6 +104,20 @@ func run(m *testing.M) (code int, err error) {
 	return code, client.Delete(context.Background(), sandbox.ID())
 }
 
+// alone runs the test that calls it once more, in a process of its own, where it is true.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("VTRIX_CHILD") != "" {
+		return true
+	}
+	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	child.Env = append(os.Environ(), "VTRIX_CHILD=1")
+	if output, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return false
+}
+
 // patience is for what must come: nothing takes so long unless it is broken.
 func patience(t *testing.T) context.Context {
 	t.Helper()

@@ -1,17 +1,11 @@
 package vtrix
 
-// The library beneath as a whole: its threads, its log, its version.
+// The library beneath as a whole: its threads, its version.
 
 // #include "shim.h"
 import "C"
 
-import (
-	"context"
-	"log/slog"
-	"sync/atomic"
-	"time"
-	"unsafe"
-)
+import "unsafe"
 
 // StartOptions of StartLibrary. The zero value of each field is its default.
 type StartOptions struct {
@@ -43,64 +37,6 @@ func Shutdown() error {
 		return takeError(status, failure)
 	}
 	return nil
-}
-
-// LevelTrace is below slog.LevelDebug: everything.
-const LevelTrace = slog.LevelDebug - 4
-
-var logger atomic.Pointer[slog.Logger]
-
-// SetLogger has the library's log go to logger, from level on; nil unsets it. Records come on a
-// thread kept for that. Nothing in them is a token, a variable's value or content.
-func SetLogger(to *slog.Logger, level slog.Level) error {
-	finest := C.int32_t(C.VTRIX_LOG_OFF)
-	if to != nil {
-		switch {
-		case level >= slog.LevelError:
-			finest = C.VTRIX_LOG_ERROR
-		case level >= slog.LevelWarn:
-			finest = C.VTRIX_LOG_WARN
-		case level >= slog.LevelInfo:
-			finest = C.VTRIX_LOG_INFO
-		case level >= slog.LevelDebug:
-			finest = C.VTRIX_LOG_DEBUG
-		default:
-			finest = C.VTRIX_LOG_TRACE
-		}
-		logger.Store(to)
-	}
-	var failure *C.vtrix_error
-	if status := C.go_set_log(finest, &failure); status != C.VTRIX_STATUS_OK {
-		return takeError(status, failure)
-	}
-	if to == nil {
-		logger.Store(nil)
-	}
-	return nil
-}
-
-//export vtrixGoLog
-func vtrixGoLog(number C.int32_t, target, message C.vtrix_str) {
-	to := logger.Load()
-	if to == nil {
-		return
-	}
-	level := LevelTrace
-	switch number {
-	case C.VTRIX_LOG_ERROR:
-		level = slog.LevelError
-	case C.VTRIX_LOG_WARN:
-		level = slog.LevelWarn
-	case C.VTRIX_LOG_INFO:
-		level = slog.LevelInfo
-	case C.VTRIX_LOG_DEBUG:
-		level = slog.LevelDebug
-	}
-	record := slog.NewRecord(time.Now(), level, text(message), 0)
-	record.AddAttrs(slog.String("target", text(target)))
-	if handler := to.Handler(); handler.Enabled(context.Background(), level) {
-		_ = handler.Handle(context.Background(), record)
-	}
 }
 
 // Version is that of the library beneath, which is also this package's.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -138,12 +137,7 @@ func TestQuoteAndVersion(t *testing.T) {
 // Shutting down is for a process of its own: it ends what everybody does.
 func TestShutdownAndStartAnew(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("VTRIX_CHILD") == "" {
-		child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
-		child.Env = append(os.Environ(), "VTRIX_CHILD=1")
-		if output, err := child.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
+	if !alone(t) {
 		return
 	}
 	dir := directory(t)

@@ -32,23 +32,23 @@ func (s *Sandbox) Stop(ctx context.Context, options StopOptions) error {
 	C.vtrix_stop_options_init(o, C.size_t(unsafe.Sizeof(*o)))
 	o.blocking = flag(options.Blocking)
 	o.poll_interval_ms, o.timeout_ms = millis(options.PollInterval), millis(options.Timeout)
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_stop(s.raw, o, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_stop(raw, o, call, begun)
 	})
 }
 
 // Boot starts a stopped sandbox, which other languages call start: here Start is for commands, as
 // in package os/exec. See WaitUntilActive.
 func (s *Sandbox) Boot(ctx context.Context) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_start(s.raw, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_start(raw, call, begun)
 	})
 }
 
 // Restart stops and starts the sandbox. See WaitUntilActive.
 func (s *Sandbox) Restart(ctx context.Context) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_restart(s.raw, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_restart(raw, call, begun)
 	})
 }
 
@@ -58,23 +58,23 @@ func (s *Sandbox) WaitUntilActive(ctx context.Context, timeout time.Duration) er
 	if err := notNegative(map[string]time.Duration{"timeout": timeout}); err != nil {
 		return err
 	}
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_wait_until_active(s.raw, millis(timeout), call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_wait_until_active(raw, millis(timeout), call, begun)
 	})
 }
 
 // Extend adds 1 to MaxExtendSeconds seconds to the sandbox's lifetime. What is cached stays as it
 // is: see ExtendTimeout.
 func (s *Sandbox) Extend(ctx context.Context, seconds uint64) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_extend(s.raw, C.uint64_t(seconds), call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_extend(raw, C.uint64_t(seconds), call, begun)
 	})
 }
 
 // ExtendTimeout is Extend and Refresh.
 func (s *Sandbox) ExtendTimeout(ctx context.Context, seconds uint64) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_extend_timeout(s.raw, C.uint64_t(seconds), call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_extend_timeout(raw, C.uint64_t(seconds), call, begun)
 	})
 }
 
@@ -92,8 +92,8 @@ func (s *Sandbox) Update(ctx context.Context, options UpdateOptions) error {
 	o := &C.vtrix_update_options{}
 	C.vtrix_update_options_init(o, C.size_t(unsafe.Sizeof(*o)))
 	o.spec, o.image = p.spec(options.Spec), p.str(options.Image)
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_update(s.raw, o, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_update(raw, o, call, begun)
 	})
 }
 
@@ -106,15 +106,15 @@ func (s *Sandbox) Configure(ctx context.Context, payloads ...Payload) error {
 	if err != nil {
 		return err
 	}
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_configure(s.raw, list, n, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_configure(raw, list, n, call, begun)
 	})
 }
 
 // Delete deletes the sandbox with everything in it, and closes the handle.
 func (s *Sandbox) Delete(ctx context.Context) error {
 	defer runtime.KeepAlive(s)
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_delete(s.raw, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_delete(raw, call, begun)
 	})
 }

@@ -37,7 +37,7 @@ type RunOptions struct {
 	// Stdout and Stderr are written to while Run goes on, on the goroutine that called it, never
 	// two at once; Finished has the output all the same. If one fails the command is killed and the
 	// call fails with ErrCallback and the writer's own error. A Write that blocks holds up its call
-	// and no other. Of Run alone.
+	// and no other: 1 MiB of output and one event wait meanwhile, past that the command. Of Run alone.
 	Stdout, Stderr io.Writer
 	// MaxOutput is how many bytes of output the result keeps, from the beginning; 16 MiB,
 	// KeepNothing for none.
@@ -54,14 +54,14 @@ func (s *Sandbox) Run(ctx context.Context, cmd string, args []string, options Ru
 	f := newFlight()
 	if options.Stdout != nil || options.Stderr != nil {
 		f = watched()
-		f.write = options.write
+		f.output = newOutput(options.Stdout, options.Stderr)
 		f.dispose = func(raw unsafe.Pointer) { C.vtrix_finished_free((*C.vtrix_finished)(raw)) }
 	}
-	if err := s.run(ctx, f, args, options, func(o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		if f.write != nil {
+	if err := s.run(ctx, f, args, options, func(raw *C.vtrix_sandbox, o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		if f.output != nil {
 			C.go_watch_events(o, call)
 		}
-		return C.go_sandbox_run(s.raw, str(cmd), o, call, begun)
+		return C.go_sandbox_run(raw, str(cmd), o, call, begun)
 	}); err != nil {
 		return nil, err
 	}
@@ -75,8 +75,8 @@ func (s *Sandbox) Start(ctx context.Context, cmd string, args []string, options 
 		return nil, err
 	}
 	f := newFlight()
-	if err := s.run(ctx, f, args, options, func(o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_spawn(s.raw, str(cmd), o, call, begun)
+	if err := s.run(ctx, f, args, options, func(raw *C.vtrix_sandbox, o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_spawn(raw, str(cmd), o, call, begun)
 	}); err != nil {
 		return nil, err
 	}
@@ -90,8 +90,8 @@ func (s *Sandbox) Stream(ctx context.Context, cmd string, args []string, options
 		return nil, err
 	}
 	f := newFlight()
-	if err := s.run(ctx, f, args, options, func(o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_stream(s.raw, str(cmd), o, call, begun)
+	if err := s.run(ctx, f, args, options, func(raw *C.vtrix_sandbox, o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_stream(raw, str(cmd), o, call, begun)
 	}); err != nil {
 		return nil, err
 	}
@@ -102,8 +102,8 @@ func (s *Sandbox) Stream(ctx context.Context, cmd string, args []string, options
 // ends. An unknown command is an error of the first event. Closing the stream does not touch the
 // command.
 func (s *Sandbox) ExecLogs(ctx context.Context, cmdID string) (*ExecStream, error) {
-	f, err := s.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_exec_logs(s.raw, str(cmdID), call, begun)
+	f, err := s.ask(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_exec_logs(raw, str(cmdID), call, begun)
 	})
 	if err != nil {
 		return nil, err
@@ -125,8 +125,8 @@ const (
 // Kill sends a signal, SIGTERM if it is empty, to a command's whole process group. One that has
 // ended is no error.
 func (s *Sandbox) Kill(ctx context.Context, cmdID string, signal Signal) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_kill(s.raw, str(cmdID), str(string(signal)), call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_kill(raw, str(cmdID), str(string(signal)), call, begun)
 	})
 }
 
@@ -135,14 +135,19 @@ func (s *Sandbox) Kill(ctx context.Context, cmdID string, signal Signal) error {
 func (s *Sandbox) Command(cmdID string) (*Command, error) {
 	defer runtime.KeepAlive(s)
 	var raw *C.vtrix_command
-	var failure *C.vtrix_error
-	if status := C.vtrix_sandbox_command(s.raw, str(cmdID), 0, &raw, &failure); status != C.VTRIX_STATUS_OK {
-		return nil, takeError(status, failure)
+	if err := s.use(func(sandbox *C.vtrix_sandbox) error {
+		var failure *C.vtrix_error
+		if status := C.vtrix_sandbox_command(sandbox, str(cmdID), 0, &raw, &failure); status != C.VTRIX_STATUS_OK {
+			return takeError(status, failure)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	return newCommand(raw), nil
 }
 
-type running = func(o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+type running = func(raw *C.vtrix_sandbox, o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
 
 func (s *Sandbox) run(ctx context.Context, f *flight, args []string, options RunOptions, begin running) error {
 	defer runtime.KeepAlive(s)
@@ -164,24 +169,9 @@ func (s *Sandbox) run(ctx context.Context, f *flight, args []string, options Run
 	o.stdin_data = p.bytes(stdin)
 	o.max_output = C.uint64_t(options.MaxOutput)
 	o.sudo = flag(options.Sudo)
-	return f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return begin(o, call, begun)
+	return s.fly(ctx, f, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return begin(raw, o, call, begun)
 	})
-}
-
-func (options RunOptions) write(seen Event) error {
-	to := options.Stdout
-	if seen.Type == EventStderr {
-		to = options.Stderr
-	}
-	if to == nil {
-		return nil
-	}
-	n, err := to.Write(seen.Data)
-	if err == nil && n < len(seen.Data) {
-		err = io.ErrShortWrite
-	}
-	return err
 }
 
 func noWriters(options RunOptions) error {

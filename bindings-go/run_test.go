@@ -222,3 +222,88 @@ func TestWaitingHoldsNoThread(t *testing.T) {
 	cancel()
 	group.Wait()
 }
+
+// A writer that blocks holds no thread of the library's, however many there are: here are five times
+// as many as the library has for callbacks, each with more to write than may wait.
+func TestBlockedWritersHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	if !alone(t) {
+		return
+	}
+	const threads, writers, size = 8, 40, 3_000_000
+	id := sandbox.ID()
+	must(t, vtrix.Shutdown())
+	must(t, vtrix.StartLibrary(vtrix.StartOptions{CallbackThreads: threads}))
+	mine, err := vtrix.NewClient(vtrix.Options{StreamBuffer: 64 << 10})
+	must(t, err)
+	attached, err := mine.Attach(patience(t), id, vtrix.AttachOptions{})
+	must(t, err)
+	client, sandbox = mine, attached
+	gate, blocked := make(chan struct{}), make(chan struct{}, writers)
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			var wrote int
+			_, err := attached.Run(patience(t), fmt.Sprintf(`head -c %d /dev/zero | tr '\0' x`, size), nil, vtrix.RunOptions{
+				MaxOutput: vtrix.KeepNothing,
+				Stdout: does(func(p []byte) (int, error) {
+					if wrote == 0 {
+						blocked <- struct{}{}
+						<-gate
+						// All of them at once make a call of their own.
+						if _, err := attached.Stat(context.Background(), "/"); err != nil {
+							return 0, err
+						}
+					}
+					wrote += len(p)
+					return len(p), nil
+				}),
+			})
+			if err != nil || wrote != size {
+				t.Errorf("wrote %d: %v", wrote, err)
+			}
+		})
+	}
+	for range writers {
+		<-blocked
+	}
+	for range 2 * threads {
+		sh(t, "/", "true")
+	}
+	close(gate)
+	group.Wait()
+}
+
+// A context that is over kills the command though a writer blocks.
+func TestBlockedWriterDoesNotShieldItsCommand(t *testing.T) {
+	t.Parallel()
+	dir := directory(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	gate, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := sandbox.Run(ctx, "echo x; "+sleeper, nil, vtrix.RunOptions{
+			Dir: dir, Stdout: does(func(p []byte) (int, error) { <-gate; return len(p), nil }),
+		})
+		ended <- err
+	}()
+	sh(t, dir, up)
+	cancel()
+	sh(t, dir, gone)
+	close(gate)
+	if err := <-ended; err != context.Canceled {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWritersGetTheStreamsApart(t *testing.T) {
+	t.Parallel()
+	var out, errs, both bytes.Buffer
+	tee := func(to *bytes.Buffer) io.Writer { return io.MultiWriter(to, &both) }
+	done, err := sandbox.Run(patience(t), "for i in $(seq 500); do echo out $i; echo err $i >&2; done; seq 100000", nil, vtrix.RunOptions{
+		Stdout: tee(&out), Stderr: tee(&errs),
+	})
+	must(t, err)
+	if out.String() != done.Stdout || errs.String() != done.Stderr || both.String() != done.Output {
+		t.Errorf("wrote %d and %d bytes, kept %d and %d", out.Len(), errs.Len(), len(done.Stdout), len(done.Stderr))
+	}
+}

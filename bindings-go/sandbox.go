@@ -11,14 +11,24 @@ import (
 
 // Sandbox is an isolated Linux environment, and a handle to it: it runs commands and works on
 // files. Any number of goroutines may use one at the same time.
-type Sandbox struct{ raw *C.vtrix_sandbox }
+type Sandbox struct {
+	*handle[*C.vtrix_sandbox]
+	id string
+	// What was known when it was closed.
+	info      SandboxInfo
+	createdAt time.Time
+	ends      time.Time
+}
 
 func sandboxOf(f *flight, err error) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{(*C.vtrix_sandbox)(f.value)}
-	runtime.AddCleanup(s, func(raw *C.vtrix_sandbox) { C.vtrix_sandbox_free(raw) }, s.raw)
+	raw := (*C.vtrix_sandbox)(f.value)
+	s := &Sandbox{id: text(C.vtrix_sandbox_id(raw)), handle: &handle[*C.vtrix_sandbox]{
+		noun: "sandbox", raw: raw, release: func(raw *C.vtrix_sandbox) { C.vtrix_sandbox_free(raw) },
+	}}
+	hold(s, s.handle)
 	return s, nil
 }
 
@@ -27,34 +37,40 @@ func sandboxOf(f *flight, err error) (*Sandbox, error) {
 // is known of it can still be read. It does not wait, may be called more than once, and returns
 // nil.
 func (s *Sandbox) Close() error {
-	C.vtrix_sandbox_close(s.raw)
-	runtime.KeepAlive(s)
+	s.close(func(raw *C.vtrix_sandbox) {
+		s.info, s.createdAt = infoOf(raw), createdAt(raw)
+		s.ends = time.Now().Add(timeout(raw))
+		C.vtrix_sandbox_close(raw)
+	})
 	return nil
 }
 
+type sandboxCall = func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+
 // call makes a call that gives nothing.
-func (s *Sandbox) call(ctx context.Context, begin beginning) error {
-	defer runtime.KeepAlive(s)
-	return newFlight().fly(ctx, begin)
+func (s *Sandbox) call(ctx context.Context, begin sandboxCall) error {
+	_, err := s.ask(ctx, begin)
+	return err
 }
 
-// fly makes a call that gives something.
-func (s *Sandbox) fly(ctx context.Context, begin beginning) (*flight, error) {
+// ask makes a call that gives something.
+func (s *Sandbox) ask(ctx context.Context, begin sandboxCall) (*flight, error) {
 	defer runtime.KeepAlive(s)
 	f := newFlight()
-	return f, f.fly(ctx, begin)
+	return f, s.fly(ctx, f, begin)
 }
 
 // ID is the sandbox's name.
-func (s *Sandbox) ID() string {
-	defer runtime.KeepAlive(s)
-	return text(C.vtrix_sandbox_id(s.raw))
-}
+func (s *Sandbox) ID() string { return s.id }
 
 // Info is what the gateway last told; Refresh asks again.
 func (s *Sandbox) Info() SandboxInfo {
 	defer runtime.KeepAlive(s)
-	raw := C.vtrix_sandbox_get_info(s.raw)
+	return look(s.handle, infoOf, &s.info)
+}
+
+func infoOf(sandbox *C.vtrix_sandbox) SandboxInfo {
+	raw := C.vtrix_sandbox_get_info(sandbox)
 	if raw == nil {
 		return SandboxInfo{}
 	}
@@ -71,29 +87,41 @@ func (s *Sandbox) ExpireAt() string { return s.Info().ExpireAt }
 // CreatedAt is zero where the gateway did not tell.
 func (s *Sandbox) CreatedAt() time.Time {
 	defer runtime.KeepAlive(s)
-	return moment(C.vtrix_sandbox_created_at_ms(s.raw))
+	return look(s.handle, createdAt, &s.createdAt)
 }
+
+func createdAt(raw *C.vtrix_sandbox) time.Time { return moment(C.vtrix_sandbox_created_at_ms(raw)) }
 
 // Timeout is how long the sandbox has still to live, going by what the gateway last told: 0 if
 // that has passed, and also if the gateway did not say.
 func (s *Sandbox) Timeout() time.Duration {
 	defer runtime.KeepAlive(s)
-	return time.Duration(C.vtrix_sandbox_timeout_ms(s.raw)) * time.Millisecond
+	ends := look(s.handle, func(raw *C.vtrix_sandbox) time.Time { return time.Now().Add(timeout(raw)) }, &s.ends)
+	return max(time.Until(ends), 0)
 }
 
-// Domain gives the URL at which a port of the sandbox is reached from outside. It asks nobody.
-func (s *Sandbox) Domain(port uint16) (string, error) {
+func timeout(raw *C.vtrix_sandbox) time.Duration {
+	return time.Duration(C.vtrix_sandbox_timeout_ms(raw)) * time.Millisecond
+}
+
+// Domain gives the URL at which a port of the sandbox is reached from outside. It asks nobody, but
+// takes a handle that is open.
+func (s *Sandbox) Domain(port uint16) (url string, err error) {
 	defer runtime.KeepAlive(s)
-	var raw *C.vtrix_buffer
-	var failure *C.vtrix_error
-	status := C.vtrix_sandbox_domain(s.raw, C.uint16_t(port), &raw, &failure)
-	return bufferText(status, raw, failure)
+	err = s.use(func(sandbox *C.vtrix_sandbox) error {
+		var raw *C.vtrix_buffer
+		var failure *C.vtrix_error
+		status := C.vtrix_sandbox_domain(sandbox, C.uint16_t(port), &raw, &failure)
+		url, err = bufferText(status, raw, failure)
+		return err
+	})
+	return url, err
 }
 
 // Refresh asks the gateway for the sandbox's record.
 func (s *Sandbox) Refresh(ctx context.Context) error {
-	return s.call(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_refresh(s.raw, call, begun)
+	return s.call(ctx, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_refresh(raw, call, begun)
 	})
 }
 

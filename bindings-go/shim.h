@@ -6,12 +6,13 @@
 
 #include <vtrix_sandbox.h>
 
-/* In callbacks.go. */
+/* In callbacks.go and log.go. */
 extern void vtrixGoDone(uintptr_t call, void *value, uint64_t number, vtrix_error *error);
 extern void vtrixGoNext(uintptr_t call, vtrix_event *event, vtrix_error *error);
 extern int32_t vtrixGoEvent(uintptr_t call, vtrix_event *event);
 extern int32_t vtrixGoProgress(uintptr_t call, vtrix_str path, uint64_t transferred, uint64_t total);
-extern void vtrixGoLog(int32_t level, vtrix_str target, vtrix_str message);
+extern void vtrixGoLog(uintptr_t log, int32_t level, vtrix_str target, vtrix_str message);
+extern void vtrixGoLogDrop(uintptr_t log);
 
 /* What a call that was begun leaves: its task, or why it was not begun. */
 typedef struct go_begun {
@@ -70,10 +71,14 @@ static inline int32_t go_on_progress(void *call, vtrix_str path, uint64_t transf
     return vtrixGoProgress((uintptr_t)call, path, transferred, total);
 }
 
-static inline void go_on_log(void *unused, int32_t level, vtrix_str target, vtrix_str message)
+static inline void go_on_log(void *log, int32_t level, vtrix_str target, vtrix_str message)
 {
-    (void)unused;
-    vtrixGoLog(level, target, message);
+    vtrixGoLog((uintptr_t)log, level, target, message);
+}
+
+static inline void go_drop_log(void *log)
+{
+    vtrixGoLogDrop((uintptr_t)log);
 }
 
 static inline void go_watch_events(vtrix_run_options *options, uintptr_t call)
@@ -88,9 +93,11 @@ static inline void go_watch_progress(vtrix_transfer_options *options, uintptr_t 
     options->progress_user_data = (void *)call;
 }
 
-static inline vtrix_status go_set_log(int32_t level, vtrix_error **error)
+static inline vtrix_status go_set_log(int32_t level, uintptr_t log, vtrix_error **error)
 {
-    return vtrix_set_log(level == VTRIX_LOG_OFF ? NULL : go_on_log, NULL, NULL, level, error);
+    if (log == 0)
+        return vtrix_set_log(NULL, NULL, NULL, level, error);
+    return vtrix_set_log(go_on_log, (void *)log, go_drop_log, level, error);
 }
 
 #define CLIENT const vtrix_client *client

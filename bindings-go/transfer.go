@@ -28,12 +28,12 @@ type TransferOptions struct {
 	// new one.
 	Mode fs.FileMode
 	// Progress sees how far it is, on the goroutine that made the call. What is out of date is left
-	// out, the last figures of a file never are. An error ends the transfer, which fails with
+	// out, the last figures of a file never are; meanwhile the transfer waits. An error ends the transfer, which fails with
 	// ErrCallback and that error.
 	Progress func(Progress) error
 }
 
-type transferring = func(o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
+type transferring = func(raw *C.vtrix_sandbox, o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
 
 func (s *Sandbox) transfer(ctx context.Context, options TransferOptions, dispose func(unsafe.Pointer), begin transferring) (*flight, error) {
 	defer runtime.KeepAlive(s)
@@ -46,18 +46,18 @@ func (s *Sandbox) transfer(ctx context.Context, options TransferOptions, dispose
 		f = watched()
 		f.show, f.dispose = options.Progress, dispose
 	}
-	return f, f.fly(ctx, func(call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+	return f, s.fly(ctx, f, func(raw *C.vtrix_sandbox, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
 		if f.show != nil {
 			C.go_watch_progress(o, call)
 		}
-		return begin(o, call, begun)
+		return begin(raw, o, call, begun)
 	})
 }
 
 // UploadFile uploads a file of any size and content: beside its place, then renamed.
 func (s *Sandbox) UploadFile(ctx context.Context, localPath, sandboxPath string, options TransferOptions) error {
-	_, err := s.transfer(ctx, options, nil, func(o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_upload_file(s.raw, str(localPath), str(sandboxPath), o, call, begun)
+	_, err := s.transfer(ctx, options, nil, func(raw *C.vtrix_sandbox, o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_upload_file(raw, str(localPath), str(sandboxPath), o, call, begun)
 	})
 	return err
 }
@@ -67,8 +67,8 @@ func (s *Sandbox) UploadFile(ctx context.Context, localPath, sandboxPath string,
 // fs.ErrNotExist too.
 func (s *Sandbox) DownloadFile(ctx context.Context, sandboxPath, localPath string, options TransferOptions) (string, error) {
 	dispose := func(raw unsafe.Pointer) { C.vtrix_buffer_free((*C.vtrix_buffer)(raw)) }
-	f, err := s.transfer(ctx, options, dispose, func(o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_download_file(s.raw, str(sandboxPath), str(localPath), o, call, begun)
+	f, err := s.transfer(ctx, options, dispose, func(raw *C.vtrix_sandbox, o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_download_file(raw, str(sandboxPath), str(localPath), o, call, begun)
 	})
 	if err != nil {
 		return "", err
@@ -94,8 +94,8 @@ func (s *Sandbox) DownloadFiles(ctx context.Context, files []Download, options T
 	}
 	list, n := pinned(&p, pairs)
 	dispose := func(raw unsafe.Pointer) { C.vtrix_saved_list_free((*C.vtrix_saved_list)(raw)) }
-	f, err := s.transfer(ctx, options, dispose, func(o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
-		return C.go_sandbox_download_files(s.raw, list, n, o, call, begun)
+	f, err := s.transfer(ctx, options, dispose, func(raw *C.vtrix_sandbox, o *C.vtrix_transfer_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status {
+		return C.go_sandbox_download_files(raw, list, n, o, call, begun)
 	})
 	if err != nil {
 		return nil, err

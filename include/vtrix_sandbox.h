@@ -306,6 +306,14 @@
 #define VTRIX_STOP 1
 
 /**
+ * What an event function returns to be called again, having kept a copy of what it was lent: the
+ * event counts among the bytes that wait until `vtrix_task_used` is told. So a function need not
+ * block where its program is slow, and nothing piles up. For calls that gave a task; elsewhere it
+ * is as `VTRIX_STOP`.
+ */
+#define VTRIX_KEPT 2
+
+/**
  * Bytes or text. A value: it never changes, and any thread may read it.
  *
  * Functions: `vtrix_buffer_bytes`, `vtrix_buffer_text`, `vtrix_buffer_free`.
@@ -505,7 +513,8 @@ typedef struct vtrix_stream vtrix_stream;
 /**
  * A call that goes on in the background. Any thread may use it at any time.
  *
- * Functions: `vtrix_task_cancel`, `vtrix_task_is_done`, `vtrix_task_ref`, `vtrix_task_free`.
+ * Functions: `vtrix_task_cancel`, `vtrix_task_is_done`, `vtrix_task_used`, `vtrix_task_ref`,
+ * `vtrix_task_free`.
  */
 typedef struct vtrix_task vtrix_task;
 
@@ -1104,7 +1113,7 @@ typedef struct vtrix_event {
 
 /**
  * Looks at an event. Called in order and never twice at once for one stream; as long as it
- * blocks, nothing but this stream waits. Returns `VTRIX_CONTINUE` or `VTRIX_STOP`.
+ * blocks, nothing but this stream waits. Returns `VTRIX_CONTINUE`, `VTRIX_KEPT` or `VTRIX_STOP`.
  */
 typedef int32_t (*vtrix_event_fn)(void *user_data, const struct vtrix_event *event);
 
@@ -4115,6 +4124,15 @@ void vtrix_task_cancel(const struct vtrix_task *task);
  * \param task borrowed; NULL is over.
  */
 bool vtrix_task_is_done(const struct vtrix_task *task);
+
+/**
+ * Says that the oldest `events` of those for which the call's event function returned `VTRIX_KEPT`
+ * are done with, so that more may come; each is told once, if need be before that function has
+ * returned. Does not wait.
+ *
+ * \param task borrowed; NULL does nothing.
+ */
+void vtrix_task_used(const struct vtrix_task *task, size_t events);
 
 /**
  * Counts one more reference to the task and returns it; each is freed by itself.

@@ -18,7 +18,7 @@ use crate::lane::{Lane, on_callback_thread};
 use crate::runtime::Engine;
 use crate::status::{VTRIX_STATUS_CANCELLED, VTRIX_STATUS_WOULD_DEADLOCK};
 use crate::task::vtrix_task;
-use crate::watch::Stop;
+use crate::watch::{InHand, Stop};
 
 /// Lets go of `user_data`. Called exactly once, after the last use; on a callback thread, or on
 /// the calling thread if the function that was given it fails. Must not block.
@@ -58,11 +58,13 @@ impl Drop for UserData {
 pub(crate) type Announce<T> = Box<dyn FnOnce(Fallible<T>) + Send>;
 
 /// The functions of the caller's that watch a call: the order they run in, what the caller gave
-/// along with them, to be let go of on a callback thread, and whether one had enough.
+/// along with them, to be let go of on a callback thread, whether one had enough, and what waits for
+/// one that may keep it.
 pub(crate) struct Watched {
     pub(crate) lane: Lane,
     pub(crate) user: Arc<UserData>,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) in_hand: Option<Arc<InHand>>,
 }
 
 /// A call that is ready to be made.
@@ -116,7 +118,7 @@ impl<T: Send + 'static> Op<T> {
             }
         };
         let mut result = engine.handle().block_on(work);
-        if let Some(Watched { lane, user, stop }) = watched {
+        if let Some(Watched { lane, user, stop, .. }) = watched {
             lane.finish(move || drop(user));
             result = stop.over(result);
         }
@@ -136,13 +138,16 @@ impl<T: Send + 'static> Op<T> {
     ) -> Fallible<()> {
         let Self { engine, future, watched } = self;
         let inside = engine.enter()?;
-        let (lane, watched) = match watched {
-            Some(Watched { lane, user, stop }) => (lane, Some((user, stop))),
-            None => (engine.lane(), None),
+        let (lane, in_hand, watched) = match watched {
+            Some(Watched { lane, user, stop, in_hand }) => (lane, in_hand, Some((user, stop))),
+            None => (engine.lane(), None, None),
         };
-        let (task, control) = vtrix_task::new(&engine);
+        let (task, control) = vtrix_task::new(&engine, in_hand.clone());
         // Before the call begins: its end may be announced before this function returns.
         if !out_task.is_null() {
+            if let Some(in_hand) = in_hand {
+                in_hand.allow_keeping();
+            }
             // SAFETY: as this function's.
             unsafe { store(out_task, task.into_raw()) };
         }

@@ -8,14 +8,17 @@ use tokio::sync::watch;
 use crate::guard::guard_value;
 use crate::handle::{Handle, Shared, free_shared, reference};
 use crate::runtime::Engine;
+use crate::watch::InHand;
 
 /// A call that goes on in the background. Any thread may use it at any time.
 ///
-/// Functions: `vtrix_task_cancel`, `vtrix_task_is_done`, `vtrix_task_ref`, `vtrix_task_free`.
+/// Functions: `vtrix_task_cancel`, `vtrix_task_is_done`, `vtrix_task_used`, `vtrix_task_ref`,
+/// `vtrix_task_free`.
 pub struct vtrix_task {
     engine: Arc<Engine>,
     cancel: watch::Sender<bool>,
     done: Arc<AtomicBool>,
+    in_hand: Option<Arc<InHand>>,
 }
 
 /// The call's own side of its task.
@@ -25,11 +28,11 @@ pub(crate) struct Control {
 }
 
 impl vtrix_task {
-    pub(crate) fn new(engine: &Arc<Engine>) -> (Self, Control) {
+    pub(crate) fn new(engine: &Arc<Engine>, in_hand: Option<Arc<InHand>>) -> (Self, Control) {
         let (sender, cancel) = watch::channel(false);
         let done = Arc::new(AtomicBool::new(false));
         let control = Control { cancel, done: done.clone() };
-        (Self { engine: engine.clone(), cancel: sender, done }, control)
+        (Self { engine: engine.clone(), cancel: sender, done, in_hand }, control)
     }
 }
 
@@ -90,6 +93,24 @@ pub unsafe extern "C" fn vtrix_task_is_done(task: *const vtrix_task) -> bool {
         let task = unsafe { task.as_ref() };
         task.is_none_or(|task| task.done.load(Ordering::Acquire))
     })
+}
+
+/// Says that the oldest `events` of those for which the call's event function returned `VTRIX_KEPT`
+/// are done with, so that more may come; each is told once, if need be before that function has
+/// returned. Does not wait.
+///
+/// \param task borrowed; NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vtrix_task_used(task: *const vtrix_task, events: usize) {
+    guard_value((), || {
+        // SAFETY: NULL or live, as documented.
+        if let Some(task) = unsafe { task.as_ref() }
+            && !task.forked()
+            && let Some(in_hand) = &task.in_hand
+        {
+            in_hand.used(events);
+        }
+    });
 }
 
 /// Counts one more reference to the task and returns it; each is freed by itself.

@@ -1,16 +1,16 @@
 //! The caller's functions that watch a call while it goes on.
 //!
 //! A [`Sink`] hands events over on a lane, in order and never two at once. It holds at most
-//! [`IN_HAND`] bytes that wait for the caller's function: past that whoever feeds it waits, and
-//! through that the command. A [`ProgressSink`] hands over the latest figures instead, and drops
+//! [`IN_HAND`] bytes that wait for the caller's function, or that it has kept for later: past that
+//! whoever feeds it waits, and through that the command. A [`ProgressSink`] hands over the latest figures instead, and drops
 //! those that are out of date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use ::vtrix_sandbox::Progress;
@@ -31,9 +31,14 @@ pub const VTRIX_CONTINUE: i32 = 0;
 /// `VTRIX_STATUS_CALLBACK`; a command that was being waited for is killed. So does any other
 /// number that is not `VTRIX_CONTINUE`. The function is not called again.
 pub const VTRIX_STOP: i32 = 1;
+/// What an event function returns to be called again, having kept a copy of what it was lent: the
+/// event counts among the bytes that wait until `vtrix_task_used` is told. So a function need not
+/// block where its program is slow, and nothing piles up. For calls that gave a task; elsewhere it
+/// is as `VTRIX_STOP`.
+pub const VTRIX_KEPT: i32 = 2;
 
 /// Looks at an event. Called in order and never twice at once for one stream; as long as it
-/// blocks, nothing but this stream waits. Returns `VTRIX_CONTINUE` or `VTRIX_STOP`.
+/// blocks, nothing but this stream waits. Returns `VTRIX_CONTINUE`, `VTRIX_KEPT` or `VTRIX_STOP`.
 pub type vtrix_event_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, event: *const vtrix_event) -> i32>;
 
@@ -90,6 +95,50 @@ fn had_enough() -> Failure {
     Failure::own(VTRIX_STATUS_CALLBACK, "the callback returned VTRIX_STOP")
 }
 
+/// What waits for the caller, in bytes, and what of it the caller has kept.
+#[derive(Default)]
+pub(crate) struct InHand {
+    bytes: AtomicUsize,
+    room: AtomicWaker,
+    /// `None` where there is no task to say more of it.
+    kept: Mutex<Option<Kept>>,
+}
+
+/// Events that the caller has kept.
+#[derive(Default)]
+struct Kept {
+    /// What each weighs, the oldest first.
+    weights: VecDeque<usize>,
+    /// Done with before the function that kept them had returned.
+    early: usize,
+}
+
+impl InHand {
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on events may be kept.
+    pub(crate) fn allow_keeping(&self) {
+        self.kept().get_or_insert_default();
+    }
+
+    /// The caller is done with the oldest of what it kept.
+    pub(crate) fn used(&self, events: usize) {
+        let weight = self.kept().as_mut().map_or(0, |kept| {
+            let known = events.min(kept.weights.len());
+            kept.early += events - known;
+            kept.weights.drain(..known).sum()
+        });
+        self.let_go(weight);
+    }
+
+    fn let_go(&self, weight: usize) {
+        self.bytes.fetch_sub(weight, Ordering::AcqRel);
+        self.room.wake();
+    }
+}
+
 /// Where events go.
 #[derive(Clone)]
 pub(crate) struct Sink(Arc<SinkInner>);
@@ -98,8 +147,7 @@ struct SinkInner {
     function: unsafe extern "C" fn(*mut c_void, *const vtrix_event) -> i32,
     user: Arc<UserData>,
     lane: Lane,
-    in_hand: AtomicUsize,
-    room: AtomicWaker,
+    in_hand: Arc<InHand>,
     stop: Arc<Stop>,
 }
 
@@ -113,8 +161,7 @@ impl Sink {
             function: function.ok_or_else(|| Failure::null("on_event"))?,
             user,
             lane: lane.clone(),
-            in_hand: AtomicUsize::new(0),
-            room: AtomicWaker::new(),
+            in_hand: Arc::default(),
             stop: Stop::new(),
         })))
     }
@@ -122,36 +169,47 @@ impl Sink {
     /// Hands an event over, without waiting.
     pub(crate) fn push(&self, held: Arc<Held>) {
         let weight = held.weight();
-        self.0.in_hand.fetch_add(weight, Ordering::AcqRel);
+        self.0.in_hand.bytes.fetch_add(weight, Ordering::AcqRel);
         let sink = self.0.clone();
         self.0.lane.push(move || {
             if !sink.stop.is_stopped() {
                 // SAFETY: the caller's function with the caller's data; the event is lent.
                 let answer = unsafe { (sink.function)(sink.user.pointer(), held.event()) };
-                if answer != VTRIX_CONTINUE {
-                    sink.stop.stop();
+                match (answer, &mut *sink.in_hand.kept()) {
+                    (VTRIX_CONTINUE, _) => {}
+                    (VTRIX_KEPT, Some(kept)) if kept.early > 0 => kept.early -= 1,
+                    (VTRIX_KEPT, Some(kept)) => {
+                        kept.weights.push_back(weight);
+                        return;
+                    }
+                    _ => sink.stop.stop(),
                 }
             }
             drop(held);
-            sink.in_hand.fetch_sub(weight, Ordering::AcqRel);
-            sink.room.wake();
+            sink.in_hand.let_go(weight);
         });
     }
 
     /// Waits until there is room for more. One task waits at a time.
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
-        let has_room = || self.0.in_hand.load(Ordering::Acquire) < IN_HAND;
+        let in_hand = &self.0.in_hand;
+        let has_room = || in_hand.bytes.load(Ordering::Acquire) < IN_HAND;
         if has_room() {
             return Poll::Ready(());
         }
-        self.0.room.register(cx.waker());
+        in_hand.room.register(cx.waker());
         if has_room() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// What a call watched by it is to be told.
     pub(crate) fn watched(&self) -> Watched {
         let inner = &self.0;
-        Watched { lane: inner.lane.clone(), user: inner.user.clone(), stop: inner.stop.clone() }
+        Watched {
+            lane: inner.lane.clone(),
+            user: inner.user.clone(),
+            stop: inner.stop.clone(),
+            in_hand: Some(inner.in_hand.clone()),
+        }
     }
 }
 
@@ -248,12 +306,17 @@ impl ProgressSink {
     /// What a call watched by it is to be told.
     pub(crate) fn watched(&self) -> Watched {
         let inner = &self.0;
-        Watched { lane: inner.lane.clone(), user: inner.user.clone(), stop: inner.stop.clone() }
+        Watched {
+            lane: inner.lane.clone(),
+            user: inner.user.clone(),
+            stop: inner.stop.clone(),
+            in_hand: None,
+        }
     }
 }
 
 impl ProgressInner {
-    fn latest(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Progress>> {
+    fn latest(&self) -> MutexGuard<'_, BTreeMap<String, Progress>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
