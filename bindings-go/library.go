@@ -29,8 +29,8 @@ func StartLibrary(options StartOptions) error {
 }
 
 // Shutdown ends every call in flight, with ErrShutDown, and joins every thread of the library. It
-// waits for writers and functions of callers that are at work. Not needed before a program ends; a
-// client made afterwards starts the library anew.
+// waits for progress functions that are at work. Not needed before a program ends; a client made
+// afterwards starts the library anew.
 func Shutdown() error {
 	var failure *C.vtrix_error
 	if status := C.vtrix_shutdown(&failure); status != C.VTRIX_STATUS_OK {
