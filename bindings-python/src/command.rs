@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyString};
 use vtrix_sandbox as core;
 
 use crate::convert;
@@ -82,11 +83,24 @@ impl Command {
 /// How a command ended, with its output: the native half of `CommandFinished` in `_finished.py`,
 /// where its attributes are described.
 #[pyclass(frozen, name = "Finished", module = "vtrix_sandbox._native")]
-pub(crate) struct CommandFinished(Guarded<core::CommandFinished>);
+pub(crate) struct CommandFinished {
+    value: Guarded<core::CommandFinished>,
+    // Made when they are first asked for: programs ask for the same one again and again.
+    outcome: PyOnceLock<Py<PyAny>>,
+    output: PyOnceLock<Py<PyString>>,
+    stdout: PyOnceLock<Py<PyString>>,
+    stderr: PyOnceLock<Py<PyString>>,
+}
 
 impl CommandFinished {
     pub(crate) fn new(finished: core::CommandFinished) -> Self {
-        Self(Guarded::new(finished))
+        Self {
+            value: Guarded::new(finished),
+            outcome: PyOnceLock::new(),
+            output: PyOnceLock::new(),
+            stdout: PyOnceLock::new(),
+            stderr: PyOnceLock::new(),
+        }
     }
 
     pub(crate) fn reply(py: Python<'_>, finished: core::CommandFinished) -> PyResult<Py<PyAny>> {
@@ -98,62 +112,63 @@ impl CommandFinished {
 impl CommandFinished {
     #[getter]
     fn cmd_id(&self) -> &str {
-        self.0.peek().cmd_id()
+        self.value.peek().cmd_id()
     }
 
     #[getter]
     fn pid(&self) -> Option<i64> {
-        self.0.peek().pid()
+        self.value.peek().pid()
     }
 
     #[getter]
     fn cwd(&self) -> Option<&str> {
-        self.0.peek().cwd()
+        self.value.peek().cwd()
     }
 
     #[getter]
     fn started_at(&self) -> Option<SystemTime> {
-        self.0.peek().started_at()
+        self.value.peek().started_at()
     }
 
     #[getter]
-    fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        convert::outcome(py, self.0.peek().outcome())
+    fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let made = || Ok(convert::outcome(py, self.value.peek().outcome())?.unbind());
+        self.outcome.get_or_try_init(py, made).map(|outcome| outcome.clone_ref(py))
     }
 
     #[getter]
-    fn output(&self) -> Cow<'_, str> {
-        self.0.peek().output_text()
+    fn output(&self, py: Python<'_>) -> Py<PyString> {
+        kept(py, &self.output, || self.value.peek().output_text())
     }
 
     #[getter]
     fn output_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.peek().output())
+        PyBytes::new(py, self.value.peek().output())
     }
 
     #[getter]
-    fn stdout(&self) -> String {
-        text(self.0.peek().stdout())
+    fn stdout(&self, py: Python<'_>) -> Py<PyString> {
+        kept(py, &self.stdout, || text(self.value.peek().stdout()).into())
     }
 
     #[getter]
     fn stdout_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.peek().stdout())
+        PyBytes::new(py, &self.value.peek().stdout())
     }
 
     #[getter]
-    fn stderr(&self) -> String {
-        text(self.0.peek().stderr())
+    fn stderr(&self, py: Python<'_>) -> Py<PyString> {
+        kept(py, &self.stderr, || text(self.value.peek().stderr()).into())
     }
 
     #[getter]
     fn stderr_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.peek().stderr())
+        PyBytes::new(py, &self.value.peek().stderr())
     }
 
     #[getter]
     fn pieces<'py>(&self, py: Python<'py>) -> Vec<(&'static str, Bound<'py, PyBytes>)> {
-        self.0
+        self.value
             .peek()
             .pieces()
             .map(|(stream, piece)| (stream.name(), PyBytes::new(py, piece)))
@@ -162,18 +177,26 @@ impl CommandFinished {
 
     #[getter]
     fn output_truncated(&self) -> Option<bool> {
-        self.0.peek().output_truncated()
+        self.value.peek().output_truncated()
     }
 
     #[getter]
     fn output_incomplete(&self) -> bool {
-        self.0.peek().output_incomplete()
+        self.value.peek().output_incomplete()
     }
 
     /// The command's handle; None where there is no way back to it.
     fn handle(&self) -> Option<Command> {
-        self.0.get().ok()?.command().map(Command::new)
+        self.value.get().ok()?.command().map(Command::new)
     }
+}
+
+fn kept<'a>(
+    py: Python<'_>,
+    text: &PyOnceLock<Py<PyString>>,
+    make: impl FnOnce() -> Cow<'a, str>,
+) -> Py<PyString> {
+    text.get_or_init(py, || PyString::new(py, &make()).unbind()).clone_ref(py)
 }
 
 fn text(bytes: Vec<u8>) -> String {

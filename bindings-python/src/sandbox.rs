@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use vtrix_sandbox as core;
 use vtrix_sandbox::{Run, StopOptions, UpdateOptions, WriteFile};
@@ -54,7 +55,7 @@ pub(crate) struct Given {
     #[pyo3(item)]
     sudo: bool,
     #[pyo3(item)]
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Content>,
     #[pyo3(item)]
     max_output: Option<usize>,
 }
@@ -76,7 +77,7 @@ impl Given {
             run = run.deadline(convert::seconds("deadline", deadline)?);
         }
         if let Some(data) = self.stdin {
-            run = run.stdin(data);
+            run = run.stdin(data.0);
         }
         if let Some(bytes) = self.max_output {
             run = run.max_output(bytes);
@@ -328,7 +329,7 @@ impl Sandbox {
     }
 }
 
-/// The bytes of a file, copied out of a `bytes` object.
+/// Bytes that go out, such as a file's: lent by a `bytes` object, which lives until they are sent.
 pub(crate) struct Content(Bytes);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Content {
@@ -336,6 +337,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Content {
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let bytes = object.cast::<PyBytes>()?;
-        Ok(Self(Bytes::copy_from_slice(bytes.as_bytes())))
+        Ok(Self(Bytes::from_owner(PyBackedBytes::from(bytes.to_owned()))))
     }
 }

@@ -48,6 +48,20 @@ def sandbox(client: Client) -> Iterator[Sandbox]:
         made.delete()
 
 
+@pytest.fixture(scope="session")
+def patient_gateway() -> Iterator[LocalGateway]:
+    """Leaves what a client ran alone for ten minutes after the client went away."""
+    with LocalGateway(client_grace=600, kill_grace=0.2) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def patient(patient_gateway: LocalGateway) -> Iterator[Sandbox]:
+    with patient_gateway.client() as client, client.create("patient") as made:
+        yield made
+        made.delete()
+
+
 @pytest.fixture
 async def async_sandbox(gateway: LocalGateway, sandbox: Sandbox) -> Any:
     async with gateway.async_client() as client, await client.attach(sandbox.id) as attached:

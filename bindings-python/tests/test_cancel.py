@@ -13,7 +13,6 @@ import signal
 import subprocess
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +29,6 @@ FILLING = 'until [ -n "$(ls -A)" ]; do sleep 0.02; done'
 """Succeeds once a file is on its way into the directory."""
 EMPTY = 'for i in $(seq 500); do [ -z "$(ls -A)" ] && exit 0; sleep 0.02; done; ls -lA; exit 1'
 """Succeeds once nothing is left of it."""
-
-
-@pytest.fixture(scope="session")
-def patient_gateway() -> Iterator[LocalGateway]:
-    with LocalGateway(client_grace=600, kill_grace=0.2) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def patient(patient_gateway: LocalGateway) -> Iterator[Sandbox]:
-    with patient_gateway.client() as client, client.create("patient") as made:
-        yield made
-        made.delete()
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ def shipped(cls: type, name: str) -> str:
 
 
 def test_some_of_it_ships() -> None:
-    assert SHIPS == {
+    assert {
         "ExecEvent", "ConnectionEvent", "ConnectionStream", "AsyncConnectionStream",
-    }  # fmt: skip
+    } == SHIPS  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

@@ -131,8 +131,10 @@ impl Staging {
                 Ok(staging)
             }
             Err(error) => {
-                // An error of the script's own means that it made nothing.
-                staging.clean = !error.kind().is_of_connection();
+                // An error of the script's own means that it made nothing. Of one that was ended
+                // from outside, as by the handle's closing, nobody knows how far it came.
+                staging.clean = !error.kind().is_of_connection()
+                    && !matches!(error.kind(), ErrorKind::Closed | ErrorKind::FileIo);
                 Err(error)
             }
         }

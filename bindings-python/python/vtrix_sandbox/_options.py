@@ -96,11 +96,13 @@ def spec(value: Spec | Mapping[str, str] | None) -> Spec | None:
     """Return a spec, which may be given as a mapping."""
     if value is None:
         return None
+    from dataclasses import fields
+
     from .types import Spec
 
     made = value if isinstance(value, Spec) else _made("spec", Spec, value)
-    for name, part in vars(made).items():
-        _check.text(f"spec.{name}", part)
+    for name in (field.name for field in fields(made)):
+        _check.text(f"spec.{name}", getattr(made, name))
     return made
 
 

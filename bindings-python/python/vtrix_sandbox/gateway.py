@@ -260,11 +260,14 @@ def _images(images: Mapping[str, StrPath] | None) -> dict[str, str]:
 def _limits(limits: TokenLimits | None) -> TokenLimits | None:
     if limits is None:
         return None
+    from dataclasses import fields
+
     from .types import TokenLimits
 
     if not isinstance(limits, TokenLimits):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise _check.wrong_type("token_limits", limits, "TokenLimits")
-    for name, value in vars(limits).items():
+    for name in (field.name for field in fields(limits)):
+        value = getattr(limits, name)
         if name == "idle":
             _check.some_seconds("token_limits.idle", value)
         else:
