@@ -1,12 +1,10 @@
 //! The way into a sandbox: an authorised upgrade is forwarded to the executor, and from then on
-//! bytes are copied both ways and never looked at.
+//! bytes are copied both ways and never looked at ([`crate::relay`]).
 //!
 //! The executor ends the WebSocket: it shakes hands, limits messages and finds dead peers. The
-//! gateway ends the copying when the executor ended (stop, delete, expiry, death), which lets the
-//! executor's last words through first, and when the gateway itself ends. A sandbox without an
-//! executor is served by [`crate::parked`].
+//! gateway ends the copying when the executor ended (stop, delete, expiry, death), and when the
+//! gateway itself ends. A sandbox without an executor is served by [`crate::parked`].
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,11 +17,11 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{Empty, Full};
 use hyper::body::{Body as _, Incoming};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use vtrix_executor::contract::{IDLE_HEADER, MESSAGE_HEADER};
 
 use crate::backend::{Running, Stream};
@@ -32,14 +30,11 @@ use crate::parked;
 use crate::record::Timestamp;
 use crate::refusal::Refusal;
 use crate::registry::{Registry, Sandbox};
+use crate::relay::{Side, relay};
 use crate::tenant::{Grant, TokenLimits};
 
 /// An executor shakes hands at once.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// One direction's buffer: a full output notification and its frame in one read.
-const BUFFER: usize = 128 * 1024;
-/// After the executor ended, for its last words and the peer's.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A client with a WebSocket to a sandbox, for as long as it lives.
 pub(crate) struct Client(pub(crate) Arc<Sandbox>);
@@ -69,7 +64,7 @@ pub(crate) struct Session {
 }
 
 enum Kind {
-    Relay { executor: Upgraded, running: Running },
+    Relay { executor: Side<Stream>, running: Running },
     Parked { registry: Arc<Registry>, grant: Arc<Grant> },
 }
 
@@ -165,6 +160,18 @@ enum Unreached {
     Gone,
 }
 
+/// The executor of `sandbox`, for a client whose own handshake selected no extension.
+pub(crate) async fn reach(
+    registry: &Registry,
+    sandbox: &Sandbox,
+    limits: TokenLimits,
+) -> Option<(Side<Stream>, Running)> {
+    let running = sandbox.running()?;
+    let key = HeaderValue::from_str(&generate_key()).ok()?;
+    let reached = forward(registry, sandbox, &key, &HeaderMap::new(), limits).await;
+    Some((reached.ok()?.1, running))
+}
+
 /// Shakes hands with the executor in the client's name. The request is made here, so that of the
 /// client's headers only those of the WebSocket reach it.
 async fn forward(
@@ -173,7 +180,7 @@ async fn forward(
     key: &HeaderValue,
     from: &HeaderMap,
     limits: TokenLimits,
-) -> Result<(HeaderMap, Upgraded), Unreached> {
+) -> Result<(HeaderMap, Side<Stream>), Unreached> {
     let stream = registry.backend.connect(&sandbox.id).await.map_err(|_| Unreached::Gone)?;
     let shaking = async {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -200,7 +207,8 @@ async fn forward(
             StatusCode::SWITCHING_PROTOCOLS => {
                 let accepted = response.headers().clone();
                 let upgraded = hyper::upgrade::on(response).await.map_err(|_| Unreached::Gone)?;
-                Ok((accepted, upgraded))
+                let far = upgraded.downcast::<TokioIo<Stream>>().map_err(|_| Unreached::Gone)?;
+                Ok((accepted, Side { stream: far.io.into_inner(), first: far.read_buf }))
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 Err(Unreached::Refused(Refusal::busy(
@@ -216,7 +224,7 @@ async fn forward(
 }
 
 /// Tells the executor, which knows messages and calls, what its client may do.
-pub(crate) fn bind(headers: &mut HeaderMap, limits: TokenLimits) {
+fn bind(headers: &mut HeaderMap, limits: TokenLimits) {
     let idle = u64::try_from(limits.idle.as_millis()).unwrap_or(u64::MAX);
     headers.insert(MESSAGE_HEADER, limits.message.into());
     headers.insert(IDLE_HEADER, idle.into());
@@ -227,105 +235,29 @@ impl Session {
     /// gateway ends.
     pub(crate) async fn run(self, ending: watch::Receiver<bool>) {
         let Ok(upgraded) = self.upgrade.await else { return };
+        let Ok(near) = upgraded.downcast::<TokioIo<Patient<TcpStream>>>() else { return };
+        let near = Side { stream: near.io.into_inner().into_inner(), first: near.read_buf };
         let revoked = ended(self.revoked);
         match self.kind {
             Kind::Relay { executor, running } => {
-                let (Ok(near), Ok(far)) = (
-                    upgraded.downcast::<TokioIo<Patient<TcpStream>>>(),
-                    executor.downcast::<TokioIo<Stream>>(),
-                ) else {
-                    return;
-                };
-                let mut near_io = near.io.into_inner().into_inner();
-                let mut far_io = far.io.into_inner();
-                let (near_read, near_write) = near_io.split();
-                let (far_read, far_write) = tokio::io::split(&mut far_io);
-                let relaying = relay(
-                    Pump { from: near_read, to: far_write, first: near.read_buf },
-                    Pump { from: far_read, to: near_write, first: far.read_buf },
-                    running,
-                    ending,
-                );
                 tokio::select! {
-                    () = relaying => {}
+                    () = relay(near, executor, running) => {}
                     // Where one message ends and the next begins is not known here, so there is no
                     // place for words.
                     () = revoked => {}
+                    () = ended(ending) => {}
                 }
             }
             Kind::Parked { registry, grant } => {
-                let stream = TokioIo::new(upgraded);
                 let over = async {
                     tokio::select! {
                         () = revoked => parked::End::revoked(),
                         () = ended(ending) => parked::End::away("the gateway ends"),
                     }
                 };
-                parked::serve(stream, registry, &self.client.0, grant, over).await;
+                parked::serve(near, registry, &self.client.0, grant, over).await;
             }
         }
         drop(self.client);
-    }
-}
-
-/// One direction.
-struct Pump<R, W> {
-    from: R,
-    to: W,
-    first: Bytes,
-}
-
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
-    /// Copies until the end of `from`, and tells `to`.
-    async fn run(&mut self) -> io::Result<()> {
-        self.to.write_all(&self.first).await?;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let length = self.from.read(&mut buffer).await?;
-            if length == 0 {
-                return self.to.shutdown().await;
-            }
-            self.to.write_all(&buffer[..length]).await?;
-        }
-    }
-}
-
-async fn relay<R1, W1, R2, W2>(
-    mut up: Pump<R1, W1>,
-    mut down: Pump<R2, W2>,
-    running: Running,
-    ending: watch::Receiver<bool>,
-) where
-    R1: AsyncRead + Unpin,
-    W1: AsyncWrite + Unpin,
-    R2: AsyncRead + Unpin,
-    W2: AsyncWrite + Unpin,
-{
-    let copying = async {
-        let (up, down) = (up.run(), down.run());
-        tokio::pin!(up, down);
-        tokio::select! {
-            // The client has ended; the executor finishes what it has to say and ends too.
-            outcome = &mut up => {
-                if outcome.is_ok() {
-                    let _ = down.await;
-                }
-            }
-            // The executor has ended; a client that does not is not waited for.
-            outcome = &mut down => {
-                if outcome.is_ok() {
-                    let _ = tokio::time::timeout(LAST_WORDS, up).await;
-                }
-            }
-        }
-    };
-    tokio::pin!(copying);
-    tokio::select! {
-        () = &mut copying => {}
-        () = running.ended() => {
-            // What the executor said last is still on its way.
-            let _ = tokio::time::timeout(LAST_WORDS, copying).await;
-        }
-        () = ended(ending) => {}
     }
 }

@@ -4,6 +4,9 @@
 //! heartbeat to arrive. And they are in memory until their message is whole, so past a first
 //! stretch they are on the account that the token has for large bodies: when that is used up,
 //! nothing more is read until another message is done with.
+//!
+//! No byte of a frame is given to the reader of messages before the frame before it is: between two
+//! messages that reader holds nothing, and the stream can go on without it.
 
 use std::io;
 use std::pin::Pin;
@@ -11,10 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncBufRead as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::boundary::Boundary;
 use crate::registry::lock;
+use crate::relay::Side;
 use crate::tenant::Grant;
 
 /// Bytes of a message that are on nobody's account: most calls are smaller.
@@ -64,15 +70,32 @@ type Waiting = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>
 
 /// A stream that keeps an [`Incoming`].
 pub(crate) struct Metered<S> {
-    stream: S,
+    stream: BufReader<S>,
+    /// Comes before what the stream gives.
+    first: Bytes,
+    boundary: Boundary,
     incoming: Arc<Incoming>,
     grant: Arc<Grant>,
     waiting: Option<Waiting>,
 }
 
-impl<S> Metered<S> {
-    pub(crate) fn new(stream: S, incoming: Arc<Incoming>, grant: Arc<Grant>) -> Self {
-        Self { stream, incoming, grant, waiting: None }
+impl<S: AsyncRead> Metered<S> {
+    pub(crate) fn new(side: Side<S>, incoming: Arc<Incoming>, grant: Arc<Grant>) -> Self {
+        let Side { stream, first } = side;
+        let (stream, boundary) = (BufReader::new(stream), Boundary::default());
+        Self { stream, first, boundary, incoming, grant, waiting: None }
+    }
+
+    /// Whether whoever reads messages holds no part of one, provided that it has taken each that is
+    /// whole.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.boundary.is_between_messages()
+    }
+
+    /// The stream as it is, and what of it nobody has read yet.
+    pub(crate) fn into_side(self) -> Side<S> {
+        let first = [&self.first, self.stream.buffer()].concat().into();
+        Side { stream: self.stream.into_inner(), first }
     }
 
     /// Waits for the account where more is held than is free.
@@ -103,32 +126,44 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_account(cx));
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let read = buf.filled().len() - before;
-        if read > 0 {
-            self.incoming.hear();
-            lock(&self.incoming.held).bytes += read;
+        let this = &mut *self;
+        let from_stream = this.first.is_empty();
+        let there = if from_stream {
+            ready!(Pin::new(&mut this.stream).poll_fill_buf(cx))?
+        } else {
+            &this.first
+        };
+        let read = there.len().min(this.boundary.within()).min(buf.remaining());
+        this.boundary.take(&there[..read]);
+        buf.put_slice(&there[..read]);
+        if from_stream {
+            Pin::new(&mut this.stream).consume(read);
+        } else {
+            this.first.advance(read);
         }
-        polled
+        if read > 0 {
+            this.incoming.hear();
+            lock(&this.incoming.held).bytes += read;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        Pin::new(self.stream.get_mut()).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(self.stream.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(self.stream.get_mut()).poll_shutdown(cx)
     }
 }
 
@@ -146,11 +181,15 @@ mod tests {
         Arc::new(Grant::new(None, true, TokenLimits::default()))
     }
 
+    fn side<S>(stream: S) -> Side<S> {
+        Side { stream, first: Bytes::new() }
+    }
+
     #[tokio::test]
     async fn a_part_of_a_message_is_a_sign_of_life() {
         let (ours, mut theirs) = tokio::io::duplex(64);
         let incoming = Arc::new(Incoming::default());
-        let stream = Metered::new(ours, Arc::clone(&incoming), grant());
+        let stream = Metered::new(side(ours), Arc::clone(&incoming), grant());
         let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
         // The first bytes of a frame of 256 bytes, one at a time.
         for byte in [0x81, 0xfe, 1, 0, 0, 0, 0, 0, b'a', b'b'] {
@@ -166,11 +205,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reader_that_is_between_messages_holds_nothing() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let side = Side { stream: ours, first: Bytes::from_static(b"\x81\x82\0\0\0\0a") };
+        let stream = Metered::new(side, Arc::default(), grant());
+        let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        theirs.write_all(b"b\x81\x81\0\0\0\0c\x81\x81").await.expect("writes");
+        assert_eq!(client.next().await.expect("a message").expect("whole"), "ab".into());
+        assert!(client.get_ref().is_between_messages());
+        let rest = client.into_inner().into_side();
+        assert_eq!(rest.first, &b"\x81\x81\0\0\0\0c\x81\x81"[..]);
+        // Within one it is not between two.
+        let mut client = WebSocketStream::from_raw_socket(
+            Metered::new(rest, Arc::default(), grant()),
+            Role::Server,
+            None,
+        )
+        .await;
+        assert_eq!(client.next().await.expect("a message").expect("whole"), "c".into());
+        assert!(client.next().now_or_never().is_none());
+        assert!(!client.get_ref().is_between_messages());
+    }
+
+    #[tokio::test]
     async fn what_is_held_is_on_an_account() {
         let grant = grant();
         let incoming = Arc::new(Incoming::default());
         let source = tokio::io::repeat(b'x');
-        let mut stream = Metered::new(source, Arc::clone(&incoming), Arc::clone(&grant));
+        let mut stream = Metered::new(side(source), Arc::clone(&incoming), Arc::clone(&grant));
         let mut bytes = vec![0; 2 * FREE];
         // Others of this token hold all of it.
         let all = grant.body(usize::MAX / 2).await.expect("free");

@@ -7,6 +7,7 @@
 
 mod auth;
 mod backend;
+mod boundary;
 mod builder;
 #[doc(hidden)]
 pub mod cli;
@@ -32,6 +33,7 @@ mod record;
 mod recovery;
 mod refusal;
 mod registry;
+mod relay;
 mod secret;
 mod server;
 mod store;

@@ -1,32 +1,32 @@
 //! A WebSocket to a sandbox that is not active, served by the gateway itself.
 //!
-//! It selects no extension and answers every call *not active*. Once the sandbox is active it
-//! passes messages between client and executor, a slow path that only such a connection takes; when
-//! that executor ends, so does the connection.
+//! It selects no extension and answers every call *not active*. Once the sandbox is active, the
+//! connection is as any other ([`crate::relay`]): between two messages of the client the executor
+//! takes over, and when that ends, so does the connection. A message that is on its way by then is
+//! waited for, and passed on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::{Sink, SinkExt, Stream as Messages, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use vtrix_protocol::codes;
-use vtrix_protocol::limits::RECEIVED_MESSAGE;
 use vtrix_protocol::rpc::{ErrorObject, Failure, IncomingRequest, VERSION};
 
-use crate::connect::bind;
+use crate::backend::{Running, Stream};
+use crate::connect::reach;
 use crate::incoming::{Incoming, Metered};
 use crate::lifecycle::Status;
 use crate::registry::{Registry, Sandbox};
+use crate::relay::{Side, relay};
 use crate::tenant::{Grant, TokenLimits};
 
 /// As often as the executor pings.
@@ -39,8 +39,6 @@ const CLOSING: Duration = Duration::from_secs(2);
 const REDIAL: Duration = Duration::from_millis(50);
 /// Longest time between two tries.
 const REDIAL_MOST: Duration = Duration::from_secs(1);
-/// Pings of a client since it last took something.
-const WAITING_PONGS: usize = 1000;
 /// For all tries together.
 const DIAL: Duration = Duration::from_secs(10);
 
@@ -67,9 +65,19 @@ impl End {
     }
 }
 
-/// Serves the WebSocket on `stream`, whose handshake is done, to its end, or until `over`.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
+type Client = WebSocketStream<Metered<TcpStream>>;
+
+/// How a conversation of the gateway's own goes on.
+enum Next {
+    /// It is over; this is still to be told to the client.
+    End(Option<End>),
+    /// The executor takes over, beginning with a message of the client's where one is read.
+    Woken { executor: Side<Stream>, running: Running, message: Option<Message> },
+}
+
+/// Serves the WebSocket on `near`, whose handshake is done, to its end, or until `over`.
+pub(crate) async fn serve(
+    near: Side<TcpStream>,
     registry: Arc<Registry>,
     sandbox: &Sandbox,
     grant: Arc<Grant>,
@@ -79,96 +87,140 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let config = config(limits.message);
     let heard = Arc::new(Incoming::default());
     heard.hear();
-    let stream = Metered::new(stream, Arc::clone(&heard), grant);
-    let mut client = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    let end = tokio::select! {
-        end = converse(&mut client, &registry, sandbox, limits, &heard) => end,
-        end = over => Some(end),
+    let near = Metered::new(near, Arc::clone(&heard), grant);
+    let mut client = WebSocketStream::from_raw_socket(near, Role::Server, Some(config)).await;
+    tokio::pin!(over);
+    let next = tokio::select! {
+        next = converse(&mut client, &registry, sandbox, limits, &heard) => next,
+        end = &mut over => Next::End(Some(end)),
     };
-    if let Some(End { code, reason }) = end {
-        let frame = CloseFrame { code, reason: reason.into() };
-        let closing = async {
-            // A client in the middle of a large message must be read from, or it never comes to
-            // read why it is refused. What it still says is of no interest, frames or not.
-            if client.close(Some(frame)).await.is_ok() {
-                let mut sink = vec![0; 16 * 1024];
-                while client.get_mut().read(&mut sink).await.is_ok_and(|read| read > 0) {}
-            }
-        };
-        let _ = tokio::time::timeout(CLOSING, closing).await;
+    match next {
+        Next::End(None) => {}
+        Next::End(Some(end)) => close(&mut client, end).await,
+        Next::Woken { executor, running, message } => tokio::select! {
+            () = wake(client, executor, running, message, &heard) => {}
+            // Where one message ends and the next begins is not known any more.
+            _ = over => {}
+        },
     }
+}
+
+async fn close(client: &mut Client, End { code, reason }: End) {
+    let frame = CloseFrame { code, reason: reason.into() };
+    let closing = async {
+        // A client in the middle of a large message must be read from, or it never comes to
+        // read why it is refused. What it still says is of no interest, frames or not.
+        if client.close(Some(frame)).await.is_ok() {
+            let mut sink = vec![0; 16 * 1024];
+            while client.get_mut().read(&mut sink).await.is_ok_and(|read| read > 0) {}
+        }
+    };
+    let _ = tokio::time::timeout(CLOSING, closing).await;
+}
+
+/// Leaves the connection to the executor. Nothing of the client's is in the reader of messages now.
+async fn wake(
+    mut client: Client,
+    mut executor: Side<Stream>,
+    running: Running,
+    message: Option<Message>,
+    heard: &Incoming,
+) {
+    // Pongs that wait.
+    if !matches!(tokio::time::timeout(BLOCKED, client.flush()).await, Ok(Ok(()))) {
+        return;
+    }
+    if let Some(message) = message {
+        let config = Some(config(message.len()));
+        let mut to = WebSocketStream::from_raw_socket(executor.stream, Role::Client, config).await;
+        if send(&mut to, message).await.is_err() {
+            return;
+        }
+        executor.stream = to.into_inner();
+    }
+    heard.settle();
+    relay(client.into_inner().into_side(), executor, running).await;
 }
 
 fn config(most: usize) -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most))
 }
 
-/// Talks until the connection is over; how it ends is still to be told to the client.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
-    client: &mut WebSocketStream<S>,
+/// Talks until the connection is over, or the sandbox active.
+async fn converse(
+    client: &mut Client,
     registry: &Registry,
     sandbox: &Sandbox,
     limits: TokenLimits,
     heard: &Incoming,
-) -> Option<End> {
-    let deleted = || Some(End::away("the sandbox was deleted"));
+) -> Next {
+    let over = || Next::End(None);
+    let deleted = || Next::End(Some(End::away("the sandbox was deleted")));
     let plain = registry.config.plain_wire;
     let mut changes = sandbox.watch();
     let mut heartbeat = heartbeat();
     let mut used = Instant::now();
+    // What came last and is not answered.
+    let mut message = None;
     loop {
         let status = changes.borrow_and_update().status;
         if status == Status::Destroying {
             return deleted();
         }
-        if status.serves() {
+        if status.serves() && client.get_ref().is_between_messages() {
             // Calls wait meanwhile, unread.
             let reached = tokio::select! {
-                executor = patiently(|| dial(registry, sandbox, limits)) => Some(executor),
+                reached = patiently(|| reach(registry, sandbox, limits)) => Some(reached),
                 _ = changes.wait_for(|record| !record.status.serves()) => None,
             };
             match reached {
-                Some(Some(executor)) => return relay(client, executor, changes, heard).await,
-                Some(None) => return Some(End::away("the sandbox takes no more connections")),
+                Some(Some((executor, running))) => {
+                    return Next::Woken { executor, running, message };
+                }
+                Some(None) => {
+                    return Next::End(Some(End::away("the sandbox takes no more connections")));
+                }
                 None => heard.hear(),
             }
             continue;
         }
+        if let Some(message) = message.take() {
+            let answer = match message {
+                Message::Text(text) => not_active(&text, status, plain),
+                _ => failure(None, codes::INVALID_REQUEST, "messages are text on this wire".into()),
+            };
+            if let Some(answer) = answer
+                && send(client, Message::text(answer)).await.is_err()
+            {
+                return over();
+            }
+            heard.settle();
+        }
         tokio::select! {
-            message = client.next() => {
-                let answer = match message {
-                    Some(Ok(Message::Text(text))) => not_active(&text, status, plain),
-                    Some(Ok(Message::Binary(_))) => {
-                        failure(None, codes::INVALID_REQUEST, "messages are text on this wire".into())
+            came = client.next() => {
+                match came {
+                    Some(Ok(call @ (Message::Text(_) | Message::Binary(_)))) => {
+                        used = Instant::now();
+                        message = Some(call);
                     }
                     Some(Ok(Message::Close(_))) => {
                         // The reply waits for somebody to send it.
                         let _ = tokio::time::timeout(CLOSING, client.next()).await;
-                        return None;
+                        return over();
                     }
                     // Until its pong is on its way nothing more is read: pongs that wait are in
                     // memory.
                     Some(Ok(Message::Ping(payload))) => {
                         heard.settle_control(payload.len());
                         match tokio::time::timeout(BLOCKED, client.flush()).await {
-                            Ok(Ok(())) => continue,
-                            _ => return None,
+                            Ok(Ok(())) => {}
+                            _ => return over(),
                         }
                     }
-                    None => return None,
-                    Some(Err(error)) => return broken(&error),
-                    Some(Ok(other)) => {
-                        heard.settle_control(other.len());
-                        continue;
-                    }
-                };
-                used = Instant::now();
-                if let Some(answer) = answer
-                    && send(client, Message::text(answer)).await.is_err()
-                {
-                    return None;
+                    None => return over(),
+                    Some(Err(error)) => return Next::End(broken(&error)),
+                    Some(Ok(other)) => heard.settle_control(other.len()),
                 }
-                heard.settle();
             }
             outcome = changes.changed() => {
                 if outcome.is_err() {
@@ -176,12 +228,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 }
             }
             () = tokio::time::sleep_until(used + limits.idle) => {
-                return Some(End::away("nothing was called for long"));
+                return Next::End(Some(End::away("nothing was called for long")));
             }
             _ = heartbeat.tick() => {
                 let alive = heard.was_heard();
                 if !alive || send(client, Message::Ping(Vec::new().into())).await.is_err() {
-                    return None;
+                    return over();
                 }
             }
         }
@@ -194,8 +246,8 @@ fn heartbeat() -> tokio::time::Interval {
     heartbeat
 }
 
-async fn send<K: Sink<Message, Error = WsError> + Unpin>(
-    to: &mut K,
+async fn send<S: AsyncRead + AsyncWrite + Unpin>(
+    to: &mut WebSocketStream<S>,
     message: Message,
 ) -> Result<(), ()> {
     match tokio::time::timeout(BLOCKED, to.send(message)).await {
@@ -238,18 +290,6 @@ fn not_active(text: &str, status: Status, plain: bool) -> Option<String> {
     }
 }
 
-type Executor = WebSocketStream<crate::backend::Stream>;
-
-async fn dial(registry: &Registry, sandbox: &Sandbox, limits: TokenLimits) -> Option<Executor> {
-    let stream = registry.backend.connect(&sandbox.id).await.ok()?;
-    let mut request = "ws://sandbox/connect".into_client_request().ok()?;
-    bind(request.headers_mut(), limits);
-    // Of the executor everything is taken: it may say as much as its client asks for.
-    let config = Some(config(RECEIVED_MESSAGE));
-    let shaking = tokio_tungstenite::client_async_with_config(request, stream, config);
-    Some(shaking.await.ok()?.0)
-}
-
 /// Tries until it succeeds, less and less often, for as long as a dial may take.
 async fn patiently<T, F: Future<Output = Option<T>>>(mut dial: impl FnMut() -> F) -> Option<T> {
     let trying = async {
@@ -263,117 +303,6 @@ async fn patiently<T, F: Future<Output = Option<T>>>(mut dial: impl FnMut() -> F
         }
     };
     tokio::time::timeout(DIAL, trying).await.ok()
-}
-
-/// Passes messages until either side ends or the sandbox no longer serves.
-async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
-    client: &mut WebSocketStream<S>,
-    executor: Executor,
-    mut changes: watch::Receiver<Arc<crate::record::Record>>,
-    heard: &Incoming,
-) -> Option<End> {
-    heard.hear();
-    // The client is not read from while the executor takes its time with a message: that silence
-    // is not the client's.
-    let passing = AtomicBool::new(false);
-    // Whose pongs wait in memory: a client that takes nothing while it pings without end is no
-    // slow one.
-    let pings = AtomicUsize::new(0);
-    let (mut to_client, mut from_client) = client.split();
-    let (mut to_executor, mut from_executor) = executor.split();
-    let up = async {
-        let mut end = None;
-        while let Some(message) = from_client.next().await {
-            let message = match message {
-                Ok(message) => message,
-                Err(error) => {
-                    end = broken(&error);
-                    break;
-                }
-            };
-            if matches!(message, Message::Ping(_))
-                && pings.fetch_add(1, Ordering::Relaxed) >= WAITING_PONGS
-            {
-                end = Some(End { code: CloseCode::Policy, reason: "too many pings" });
-                break;
-            }
-            let control = (!message.is_text() && !message.is_binary()).then_some(message.len());
-            passing.store(true, Ordering::Relaxed);
-            if pass(message, &mut to_executor).await.is_err() {
-                break;
-            }
-            match control {
-                Some(length) => heard.settle_control(length),
-                None => heard.settle(),
-            }
-            heard.hear();
-            passing.store(false, Ordering::Relaxed);
-        }
-        // Its commands get their grace from here on.
-        let _ = tokio::time::timeout(CLOSING, to_executor.close()).await;
-        end
-    };
-    let down = down(&mut from_executor, &mut to_client, heard, &passing, &pings);
-    tokio::select! {
-        end = up => end,
-        end = down => end,
-        _ = changes.wait_for(|record| !record.status.serves()) => Some(not_active_any_more()),
-    }
-}
-
-fn not_active_any_more() -> End {
-    End::away("the sandbox is not active")
-}
-
-/// The executor's own words where it says that the client broke the rules.
-fn passed_on(frame: Option<CloseFrame>) -> End {
-    match frame.map(|frame| frame.code) {
-        Some(CloseCode::Size) => End::too_large(),
-        _ => not_active_any_more(),
-    }
-}
-
-async fn down(
-    from: &mut (impl Messages<Item = Result<Message, WsError>> + Unpin),
-    to: &mut (impl Sink<Message, Error = WsError> + Unpin),
-    heard: &Incoming,
-    passing: &AtomicBool,
-    pings: &AtomicUsize,
-) -> Option<End> {
-    let mut heartbeat = heartbeat();
-    loop {
-        tokio::select! {
-            message = from.next() => {
-                let message = match message {
-                    Some(Ok(Message::Close(frame))) => return Some(passed_on(frame)),
-                    Some(Ok(message)) => message,
-                    _ => return Some(not_active_any_more()),
-                };
-                if pass(message, to).await.is_err() {
-                    return None;
-                }
-                pings.store(0, Ordering::Relaxed);
-            }
-            _ = heartbeat.tick() => {
-                let alive = heard.was_heard() || passing.load(Ordering::Relaxed);
-                if !alive || send(to, Message::Ping(Vec::new().into())).await.is_err() {
-                    return None;
-                }
-                pings.store(0, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// Each side's heartbeats are its own; a close ends the stream of messages by itself.
-async fn pass(
-    message: Message,
-    to: &mut (impl Sink<Message, Error = WsError> + Unpin),
-) -> Result<(), ()> {
-    match message {
-        Message::Text(_) | Message::Binary(_) => send(to, message).await,
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

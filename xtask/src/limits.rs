@@ -96,7 +96,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("size", "8 M", "gateway/src/tokens/file.rs", "LARGEST: u64 = 8 * 1024 * 1024"),
     ("a change is read within", "1 s apart", "gateway/src/tokens/mod.rs", "LOOK: Duration = Duration::from_secs(1)"),
     ("building a sandbox", "20 s", "gateway/src/backend/local.rs", "SETUP: Duration = Duration::from_secs(20)"),
-    ("relay, buffer per direction", "128 K", "gateway/src/connect.rs", "BUFFER: usize = 128 * 1024"),
+    ("relay, buffer per direction", "128 K", "gateway/src/relay.rs", "BUFFER: usize = 128 * 1024"),
     ("output in one notification", "64 K", "protocol/src/limits.rs", "OUTPUT_CHUNK: usize = 64 * 1024"),
     ("largest message sent", "1 M", "protocol/src/limits.rs", "FOREIGN_MESSAGE: usize = 1024 * 1024"),
     ("largest message received", "64 M", "executor/src/contract.rs", "received_message: 64 * 1024 * 1024"),

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::raw::{FIN, PING, Raw, Said, TEXT, frame, header, text};
-use crate::site::{Outcome, Site, WAYS, Way, listen, probe};
+use crate::site::{Outcome, Site, WAYS, Way, listen};
 use crate::support::{PATIENCE, PLURAL, SINGULAR};
 
 /// What a flood may cost the gateway or the executor, in KiB. Each flood would come to hundreds of
@@ -50,6 +50,26 @@ async fn others(site: &Site) {
     for _ in 0..50 {
         site.unharmed(&mut bystander).await;
     }
+}
+
+/// Connections that were parked, whose sandbox is active now.
+async fn woken<const COUNT: usize>(site: &Site) -> Vec<Raw> {
+    let mut parked = Vec::new();
+    for _ in 0..COUNT {
+        let mut raw = site.connect(Way::Parked).await;
+        raw.send(&text(r#"{"id":1,"method":"stat","params":{"path":"/"}}"#)).await;
+        let (answers, _) = listen(&mut raw, |answer| answer["id"] == 1).await;
+        assert_eq!(answers[0]["error"]["code"], -32009, "{answers:?}");
+        parked.push(raw);
+    }
+    site.api.act(&site.stopped, "start").await.data();
+    site.api.until(&site.stopped, "active").await;
+    for raw in &mut parked {
+        raw.send(&text(r#"{"id":2,"method":"stat","params":{"path":"/"}}"#)).await;
+        let (answers, _) = listen(raw, |answer| answer["id"] == 2).await;
+        assert_eq!(answers[0]["result"]["exists"], true, "{answers:?}");
+    }
+    parked
 }
 
 /// A call for a large file, in a message that is just not a big one.
@@ -155,19 +175,8 @@ async fn pings_without_end() {
         })
         .await;
     }
-    // A connection that was parked and goes on once its sandbox is active takes another path.
-    let mut raw = site.connect(Way::Parked).await;
-    site.api.act(&site.stopped, "start").await.data();
-    site.api.until(&site.stopped, "active").await;
-    loop {
-        let (answers, outcome) = probe(&mut raw).await;
-        assert_eq!((answers.len(), &outcome), (0, &Outcome::Alive));
-        raw.send(&text(r#"{"id":1,"method":"stat","params":{"path":"/"}}"#)).await;
-        let (answers, _) = listen(&mut raw, |answer| answer["id"] == 1).await;
-        if answers[0]["error"].is_null() {
-            break;
-        }
-    }
+    // A connection that was parked goes on once its sandbox is active.
+    let mut raw = woken::<1>(&site).await.remove(0);
     bounded(&site, "woken: pings", pour(&mut raw, &pings, others(&site))).await;
     drop(raw);
     site.api.act(&site.stopped, "stop").await.data();
@@ -180,6 +189,35 @@ async fn pings_without_end() {
         }
         while raw.next().await != Said::Pong(999u32.to_be_bytes().to_vec()) {}
     }
+}
+
+/// The largest answers there are, each in one message, for clients that take nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_that_nobody_reads() {
+    let site = Site::new(&[]).await;
+    let mut woken = woken::<8>(&site).await;
+    let image = "printf '\\211PNG\\r\\n\\032\\n' >image && truncate -s 32M image";
+    site.api.connect(&site.stopped).await.run(image).await;
+    let params = json!({"path": "image", "max_message": 64 << 20});
+    let call = text(&json!({"id": 1, "method": "read", "params": params}).to_string());
+    bounded(&site, "woken: large answers", async {
+        for raw in &mut woken {
+            raw.send(&call).await;
+        }
+        others(&site).await;
+    })
+    .await;
+    // Whoever reads has it whole: a message of more than 42 MiB.
+    let mut raw = woken.remove(0);
+    let mut head = [0; 10];
+    raw.0.read_exact(&mut head).await.expect("an answer");
+    assert_eq!(head[..2], [FIN | TEXT, 127]);
+    let length = u64::from_be_bytes(*head.last_chunk().expect("a length"));
+    assert!(length > 42 << 20, "{length} bytes");
+    let (mut answer, mut sink) = (raw.0.take(length), tokio::io::sink());
+    let reading = tokio::io::copy(&mut answer, &mut sink);
+    let read = tokio::time::timeout(PATIENCE, reading).await.expect("in time").expect("reads");
+    assert_eq!(read, length);
 }
 
 /// Large messages that never become whole, on many connections.

@@ -45,6 +45,38 @@ async fn each_has_its_answer() {
     );
 }
 
+/// A message that began while the sandbox was stopped and ends when it is active: cut at each of
+/// its bytes, within a fragment and between two, it reaches the executor, and what follows does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_wakes_within_a_message() {
+    let site = Site::new(&[]).await;
+    let call = |id: u32| json!({"id": id, "method": "stat", "params": {"path": "/"}}).to_string();
+    let whole = call(1);
+    let (first, last) = whole.split_at(20);
+    let begin = [frame(TEXT, first.as_bytes()), frame(FIN | PING, b"?")].concat();
+    let message = [&begin[..], &frame(FIN | CONTINUE, last.as_bytes())].concat();
+    let mut parked = Vec::new();
+    for cut in 0..message.len() {
+        let mut raw = site.connect(Way::Parked).await;
+        raw.send(&message[..cut]).await;
+        if cut >= begin.len() {
+            assert_eq!(raw.next().await, Said::Pong(b"?".into()), "the gateway has read so far");
+        }
+        parked.push(raw);
+    }
+    site.api.act(&site.stopped, "start").await.data();
+    site.api.until(&site.stopped, "active").await;
+    for (cut, mut raw) in parked.into_iter().enumerate() {
+        raw.send(&message[cut..]).await;
+        raw.send(&text(&call(2))).await;
+        for _ in 0..2 {
+            let (answers, outcome) = listen(&mut raw, |_| true).await;
+            assert_eq!(outcome, Outcome::Alive, "cut at {cut}");
+            assert_eq!(answers[0]["result"]["exists"], true, "cut at {cut}: {answers:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_farewell_of_any_kind_ends_the_connection() {
     let site = Site::new(&[]).await;
