@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def test_the_gateway_in_the_box(tmp_path: Path) -> None:
         LocalGateway(tokens=tmp_path / "missing").start()
     with LocalGateway() as first, pytest.raises(OSError, match="listen"):
         LocalGateway(listen=first.url.removeprefix("http://")).start()
+
+
+def test_having_no_isolation_is_logged_at_every_start(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        caplog.clear()
+        with LocalGateway(backend="process") as gateway:
+            assert [(name, level) for name, level, _ in caplog.record_tuples] == [
+                ("vtrix_sandbox.gateway", logging.WARNING)
+            ]
+            assert "NONE" in caplog.text
+            assert gateway.url in caplog.text
+    caplog.clear()
+    with LocalGateway():
+        assert caplog.record_tuples == []
 
 
 async def test_the_gateway_under_asyncio() -> None:

@@ -68,6 +68,14 @@ def follow_configuration() -> None:
             _start(level)
 
 
+def warn(name: str, message: str) -> None:
+    """Log what the native half logs as a warning, unless its records are forwarded anyway."""
+    if _level is None:
+        import logging
+
+        logging.getLogger(name).warning(message)
+
+
 def stop() -> None:
     """Deliver what is waiting, within a second, and end forwarding."""
     global _level, _thread

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _check, _lifetime, _native
+from . import _check, _lifetime, _logging, _native
 from ._options import Seconds, StrPath
 from .exceptions import ClosedError
 
@@ -36,7 +36,8 @@ class LocalGateway:
             the end, unless given.
         token: What clients have to show; made here unless given.
         backend: `"local"` for the best isolation that this machine allows, `"process"` for none,
-            for trusted commands on machines that allow nothing better.
+            for trusted commands on machines that allow nothing better, which every start logs as a
+            warning.
         default_ttl: Seconds that a sandbox lives which asks for nothing; twelve hours.
         max_sandboxes: Most sandboxes at once; 256.
         images: Directories offered as images, by name; `"default"` replaces the host's tree.
@@ -235,6 +236,11 @@ class LocalGateway:
     def _started(self, running: _native.Gateway) -> None:
         self._running = running
         _lifetime.made(self)
+        if running.mode == "Process":
+            _logging.warn(
+                "vtrix_sandbox.gateway",
+                f"isolation: process (NONE: commands run as this user) at {running.url}",
+            )
 
     def _stop(self) -> _native.Op[None] | None:
         running, self._running = self._running, None
