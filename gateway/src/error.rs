@@ -3,10 +3,14 @@
 //! For the operator or the program that embeds a gateway; what HTTP clients are told is
 //! [`crate::refusal`].
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// A gateway could not start or end.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its `Display`: that is what a program shows whose `main` returns it, and the words
+/// say what to do.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
     /// A setting cannot work; the text names it.
@@ -67,6 +71,12 @@ pub enum GatewayError {
 }
 
 /// What to do where nothing can be written.
+impl fmt::Debug for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 fn elsewhere(source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {

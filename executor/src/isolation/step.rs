@@ -81,7 +81,8 @@ fn advice(step: &str, errno: Errno) -> Option<&'static str> {
         }
         ("unshare", Errno::PERM) => Some(
             "the namespaces need CAP_SYS_ADMIN (in a container: --cap-add SYS_ADMIN), or a seccomp profile that allows \
-             unshare",
+             unshare; AppArmor may take an ordinary user's rights (Ubuntu: \
+             sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or a profile with `userns,`)",
         ),
         ("bind", Errno::INVAL) => Some(
             "something is mounted below it, as in a container, and an ordinary user can't look under that",

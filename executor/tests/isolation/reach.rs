@@ -143,8 +143,8 @@ fn what_listens_in_another_sandbox_is_out_of_reach() {
         assert_all(&outcomes(&second, &other_program, &addresses), "ConnectionRefused", mode);
         assert_all(&outcomes(&first, &program, &addresses), "answered", mode);
         // Nor is its name known.
-        let names = "hostname; uname -n; cat /etc/hostname /proc/sys/kernel/hostname";
-        assert_eq!(second.ok(names), ["second-of-two"; 4].join("\n"), "{mode}");
+        let tell = "hostname; uname -n; cat /etc/hostname /proc/sys/kernel/hostname";
+        assert_eq!(second.ok(tell), ["second-of-two"; 4].join("\n"), "{mode}");
         second.fails("grep -rs first-of-two /etc/hosts /etc/hostname /proc/sys/kernel");
         second.fails("getent hosts first-of-two");
     }

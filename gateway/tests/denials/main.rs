@@ -11,26 +11,16 @@ mod simulator;
 mod support;
 mod table;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use serde_json::{Value, json};
-use simulator::{Denial, Who, hand_over, simulate};
+use simulator::{Denial, Who, simulated};
 use support::{Api, PATIENCE, holders};
-
-/// What is to come of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Expected {
-    /// A mode, and the parts that its sandboxes go without.
-    Runs(&'static str, &'static [&'static str]),
-    /// No sandbox: words of the line that says what to do.
-    Says(&'static str),
-}
+use table::Expected;
 
 /// A gateway under a denial, and the processes that it leaves, ended with it.
 struct Gateway {
@@ -84,26 +74,9 @@ impl Drop for Gateway {
 
 /// The gateway's program on a data directory of its own, under a denial.
 fn command(verb: &str, denial: Denial, who: Who) -> (Command, tempfile::TempDir) {
-    let root = tempfile::Builder::new().prefix("vtrix-denials-").tempdir().expect("a directory");
-    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("ours");
-    let data = root.path().join("data");
-    fs::create_dir(&data).expect("a directory");
-    hand_over(&data, who);
-    // By its descriptor: an ordinary user may not be able to walk to the path.
-    let program = File::open(env!("CARGO_BIN_EXE_vtrix-gateway")).expect("built");
-    let descriptor = program.as_raw_fd();
-    let mut command = Command::new(format!("/proc/self/fd/{descriptor}"));
-    command.arg0("vtrix-gateway").arg(verb).arg("--data-dir").arg(&data);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
-    simulate(&mut command, denial, who, root.path());
-    // SAFETY: the descriptor is kept open until the program is run, by the closure itself.
-    unsafe {
-        command.pre_exec(move || {
-            let _ = &program;
-            Ok(())
-        });
-    }
+    let program = Path::new(env!("CARGO_BIN_EXE_vtrix-gateway"));
+    let (mut command, root) = simulated(program, denial, who);
+    command.arg(verb).arg("--data-dir").arg(root.path().join("data"));
     (command, root)
 }
 

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_int, c_long};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{Gid, Uid};
 use rustix::mount::{
@@ -68,6 +70,8 @@ pub(crate) enum Mounts {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Denial {
     pub(crate) calls: &'static [Refused],
+    /// Refused to ordinary users only.
+    pub(crate) calls_of_users: &'static [Refused],
     pub(crate) mounts: &'static [Mounts],
     /// Root has the capabilities that Docker leaves it.
     pub(crate) few_capabilities: bool,
@@ -76,13 +80,39 @@ pub(crate) struct Denial {
     pub(crate) last_user_namespace: bool,
 }
 
-/// Makes `command` run as `who` on a machine that forbids what `denial` says. `root` is a directory
-/// of the test's own that holds the data directory `data`.
-pub(crate) fn simulate(command: &mut Command, denial: Denial, who: Who, root: &Path) {
+/// A program that runs as `who` on a machine that forbids what `denial` says, and a directory of the
+/// test's own that holds a directory `data` of theirs.
+pub(crate) fn simulated(program: &Path, denial: Denial, who: Who) -> (Command, tempfile::TempDir) {
+    let root = tempfile::Builder::new().prefix("vtrix-denials-").tempdir().expect("a directory");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+    let data = root.path().join("data");
+    fs::create_dir(&data).expect("a directory");
+    hand_over(&data, who);
+    // By its descriptor: an ordinary user may not be able to walk to the path.
+    let opened = File::open(program).expect("it was built");
+    let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+    command.arg0(program.file_name().expect("a name"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+    simulate(&mut command, denial, who, root.path());
+    // SAFETY: the closure keeps the descriptor open until the program is run, and does nothing.
+    unsafe {
+        command.pre_exec(move || {
+            let _ = &opened;
+            Ok(())
+        });
+    }
+    (command, root)
+}
+
+fn simulate(command: &mut Command, denial: Denial, who: Who, root: &Path) {
     let is_root = rustix::process::geteuid().is_root();
     assert!(is_root || (who == Who::User && denial.mounts.is_empty()), "needs root");
     let mounts: Vec<_> = if is_root { prepared(denial, who, root) } else { Vec::new() };
-    let filters = filters(denial.calls);
+    let mut filters = filters(denial.calls);
+    if who == Who::User {
+        filters.extend(self::filters(denial.calls_of_users));
+    }
     let (uid, gid) = (Uid::from_raw(ORDINARY), Gid::from_raw(ORDINARY));
     // SAFETY: between fork and exec this thread is the only one, and what it does allocates only by
     // way of the C library, which is made for that after a fork.
@@ -139,7 +169,7 @@ fn forget_spare_views() -> io::Result<()> {
 }
 
 /// Gives a directory to who will run the gateway.
-pub(crate) fn hand_over(directory: &Path, who: Who) {
+fn hand_over(directory: &Path, who: Who) {
     if who == Who::User && rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(directory, Some(ORDINARY), Some(ORDINARY)).expect("root may");
     }

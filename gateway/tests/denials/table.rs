@@ -2,9 +2,18 @@
 
 use libc::{ENOSYS, EPERM, c_int, c_long};
 
-use crate::Expected::{Runs, Says};
 use crate::check;
 use crate::simulator::{Denial, Mounts, Refused, Who};
+use Expected::{Runs, Says};
+
+/// What is to come of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expected {
+    /// A mode, and the parts that its sandboxes go without.
+    Runs(&'static str, &'static [&'static str]),
+    /// No sandbox: words of the line that says what to do.
+    Says(&'static str),
+}
 
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
@@ -27,6 +36,7 @@ const fn with(call: c_long, errno: c_int, bits: u64) -> Refused {
 
 const NOTHING: Denial = Denial {
     calls: &[],
+    calls_of_users: &[],
     mounts: &[],
     few_capabilities: false,
     no_new_privileges: false,
@@ -72,6 +82,21 @@ const DOCKER_CALLS: &[Refused] = &[
     refused(libc::SYS_keyctl, EPERM),
 ];
 
+/// What needs a capability, past making the user namespace that would give it.
+const CALLS_WITH_RIGHTS: &[Refused] = &[
+    with(libc::SYS_unshare, EPERM, NAMESPACES & !(libc::CLONE_NEWUSER as u64)),
+    refused(libc::SYS_setns, EPERM),
+    refused(libc::SYS_mount, EPERM),
+    refused(libc::SYS_umount2, EPERM),
+    refused(libc::SYS_pivot_root, EPERM),
+    refused(libc::SYS_chroot, EPERM),
+    refused(libc::SYS_move_mount, EPERM),
+    refused(libc::SYS_fsopen, EPERM),
+    refused(libc::SYS_fsmount, EPERM),
+    refused(libc::SYS_mount_setattr, EPERM),
+    refused(libc::SYS_sethostname, EPERM),
+];
+
 /// Each is one test: a name, what is forbidden, and what comes of it.
 macro_rules! denials {
     ($($name:ident: $denial:expr, root $root:expr, user $user:expr;)*) => {$(
@@ -114,6 +139,10 @@ denials! {
             with(libc::SYS_unshare, EPERM, libc::CLONE_NEWUSER as u64),
         ]),
         root Runs("root", &[]), user Says("kernel.unprivileged_userns_clone");
+    // As AppArmor does on Ubuntu, where anybody may make a user namespace and has no right in it.
+    no_rights_in_user_namespaces: Denial { calls_of_users: CALLS_WITH_RIGHTS, ..NOTHING },
+        root Runs("root-userns", &[]),
+        user Says("kernel.apparmor_restrict_unprivileged_userns=0");
     unshare_refused: calls(&[refused(libc::SYS_unshare, EPERM)]),
         root Says("unshare"), user Says("unshare");
     network_namespaces_refused: calls(&[
