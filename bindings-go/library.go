@@ -11,7 +11,8 @@ import "unsafe"
 type StartOptions struct {
 	// WorkerThreads drive sockets and timers; 2.
 	WorkerThreads uint32
-	// CallbackThreads is how many functions of callers may be at work at the same time; 512.
+	// CallbackThreads is how many calls with writers or progress functions may have one at work at
+	// the same time; 512. Calls that have none end whatever those do.
 	CallbackThreads uint32
 }
 

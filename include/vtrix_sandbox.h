@@ -1208,7 +1208,9 @@ typedef struct vtrix_start_options {
      */
     uint32_t worker_threads;
     /**
-     * Callbacks that may block at the same time before others wait for a thread; 512.
+     * Callbacks that may block at the same time before others of their kind wait for a thread; 512.
+     * Those that watch a call (events, progress, and the end of such a call) are one kind, the ends
+     * of all other calls another, so that neither holds up the other.
      */
     uint32_t callback_threads;
 } vtrix_start_options;

@@ -140,7 +140,7 @@ impl<T: Send + 'static> Op<T> {
         let inside = engine.enter()?;
         let (lane, in_hand, watched) = match watched {
             Some(Watched { lane, user, stop, in_hand }) => (lane, in_hand, Some((user, stop))),
-            None => (engine.lane(), None, None),
+            None => (engine.end_lane()?, None, None),
         };
         let (task, control) = vtrix_task::new(&engine, in_hand.clone());
         // Before the call begins: its end may be announced before this function returns.

@@ -26,7 +26,10 @@ pub(crate) struct Engine {
     pid: u32,
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
-    pool: Arc<Pool>,
+    /// For functions that watch a call. They may block for long, so the ends of other calls have
+    /// threads of their own and never wait for one of these.
+    watching: Arc<Pool>,
+    ends: Arc<Pool>,
     stop: watch::Sender<bool>,
     inside: Mutex<usize>,
     empty: Condvar,
@@ -37,20 +40,19 @@ pub(crate) struct Inside(Arc<Engine>);
 
 impl Engine {
     fn start(workers: usize, callbacks: usize) -> Fallible<Arc<Self>> {
-        let failed = |error| Failure::internal(format!("no threads could be made: {error}"));
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers)
             .thread_name("vtrix-sandbox")
             .enable_all()
             .build()
-            .map_err(failed)?;
-        let pool = Pool::start(callbacks).map_err(failed)?;
+            .map_err(|error| no_threads(&error))?;
         let (stop, _) = watch::channel(false);
         Ok(Arc::new(Self {
             pid: pid(),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
-            pool,
+            watching: Pool::new(callbacks, lane::IDLE),
+            ends: Pool::new(callbacks, lane::IDLE),
             stop,
             inside: Mutex::new(0),
             empty: Condvar::new(),
@@ -128,8 +130,21 @@ impl Engine {
         &self.handle
     }
 
-    pub(crate) fn lane(&self) -> Lane {
-        Lane::new(&self.pool)
+    /// An order for functions that watch a call, and for that call's end behind them.
+    pub(crate) fn watching_lane(&self) -> Fallible<Lane> {
+        self.lane(&self.watching)
+    }
+
+    /// An order for the end of a call that nothing watches.
+    pub(crate) fn end_lane(&self) -> Fallible<Lane> {
+        self.lane(&self.ends)
+    }
+
+    fn lane(&self, pool: &Arc<Pool>) -> Fallible<Lane> {
+        pool.lane().map_err(|error| match self.usable() {
+            Ok(()) => no_threads(&error),
+            Err(failure) => failure,
+        })
     }
 
     /// Ends once the engine is being stopped.
@@ -154,7 +169,8 @@ impl Engine {
         // Under the lock: whoever else stops it comes back when the threads are gone, not before.
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         drop(runtime.take());
-        self.pool.close();
+        self.watching.close();
+        self.ends.close();
     }
 }
 
@@ -174,6 +190,10 @@ fn ours(current: &mut Option<Arc<Engine>>) -> Option<&Arc<Engine>> {
         std::mem::forget(current.take());
     }
     current.as_ref()
+}
+
+fn no_threads(error: &std::io::Error) -> Failure {
+    Failure::internal(format!("no threads could be made: {error}"))
 }
 
 fn shut_down() -> Failure {

@@ -18,7 +18,9 @@ pub struct vtrix_start_options {
     pub struct_size: usize,
     /// Threads that drive sockets and timers; 2.
     pub worker_threads: u32,
-    /// Callbacks that may block at the same time before others wait for a thread; 512.
+    /// Callbacks that may block at the same time before others of their kind wait for a thread; 512.
+    /// Those that watch a call (events, progress, and the end of such a call) are one kind, the ends
+    /// of all other calls another, so that neither holds up the other.
     pub callback_threads: u32,
 }
 

@@ -189,7 +189,7 @@ impl vtrix_stream {
     }
 
     fn forward(&self, on_event: vtrix_event_fn, user: Arc<UserData>) -> Fallible<Op<()>> {
-        let lane = self.engine.lane();
+        let lane = self.engine.watching_lane()?;
         let sink = Sink::new(on_event, user, &lane)?;
         let mut reading = self.read()?;
         let cancelled = self.cancelled();

@@ -78,7 +78,7 @@ unsafe fn begun<'a>(
         if options.on_progress.is_none() {
             return Ok((sandbox, options, None));
         }
-        let sink = ProgressSink::new(options.on_progress, user, &sandbox.engine.lane())?;
+        let sink = ProgressSink::new(options.on_progress, user, &sandbox.engine.watching_lane()?)?;
         Ok((sandbox, options, Some(sink)))
     }
 }

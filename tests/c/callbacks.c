@@ -403,6 +403,51 @@ static void unset_from_inside(const vtrix_client *client, const vtrix_sandbox *s
     CHECK(latch_count(&it.events) == 1);
 }
 
+#define WATCHED 3
+
+/* Every thread for watching functions is taken, and more are wanted: calls that nothing watches end
+ * all the same. */
+static void ends_wait_for_no_watcher(void)
+{
+    vtrix_error *error = NULL;
+    vtrix_start_options options;
+    vtrix_client *client;
+    vtrix_sandbox *sandbox;
+    vtrix_stream *stuck[WATCHED];
+    seen blocked[WATCHED], it;
+    int i;
+
+    vtrix_start_options_init(&options, sizeof options);
+    options.callback_threads = WATCHED - 1;
+    OK(vtrix_start(&options, &error));
+    client = test_client();
+    sandbox = test_sandbox(client);
+    for (i = 0; i < WATCHED; i++) {
+        seen_init(&blocked[i]);
+        stuck[i] = stream_of(sandbox, "echo x");
+        OK(vtrix_stream_forward_async(stuck[i], blocks, on_done, &blocked[i], NULL, NULL, &error));
+        if (i < WATCHED - 1) {
+            latch_wait(&blocked[i].events, 1);
+        }
+    }
+    seen_init(&it);
+    OK(vtrix_sandbox_mkdir_async(sandbox, VTRIX_STR("x"), on_done, &it, NULL, NULL, &error));
+    latch_wait(&it.ends, 1);
+    CHECK(it.status == VTRIX_STATUS_OK);
+    OK(vtrix_sandbox_mkdir(sandbox, VTRIX_STR("y"), &error));
+    CHECK(latch_count(&blocked[WATCHED - 1].events) == 0);
+    for (i = 0; i < WATCHED; i++) {
+        CHECK(latch_count(&blocked[i].ends) == 0);
+        latch_add(&blocked[i].gate);
+        latch_wait(&blocked[i].ends, 1);
+        CHECK(blocked[i].status == VTRIX_STATUS_OK);
+        vtrix_stream_free(stuck[i]);
+    }
+    test_end(sandbox);
+    vtrix_client_free(client);
+    OK(vtrix_shutdown(&error));
+}
+
 int main(void)
 {
     vtrix_client *client;
@@ -423,6 +468,7 @@ int main(void)
     test_end(sandbox);
     vtrix_client_free(client);
     OK(vtrix_shutdown(&error));
+    ends_wait_for_no_watcher();
     puts("ok");
     return 0;
 }

@@ -35,7 +35,7 @@ unsafe fn run(
         if on_event.is_none() {
             return Ok(ended(Op::new(&engine, run.into_future()), engine));
         }
-        let sink = Sink::new(on_event, user, &engine.lane())?;
+        let sink = Sink::new(on_event, user, &engine.watching_lane()?)?;
         let watched = sink.watched();
         let stopped = watched.stop.stopped();
         let events = sink.clone();
