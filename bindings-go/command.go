@@ -7,6 +7,7 @@ import (
 	"context"
 	"runtime"
 	"time"
+	"weak"
 )
 
 // Command is a command that was started, whether or not it still runs. Any number of goroutines
@@ -14,8 +15,9 @@ import (
 // letting go of it, never touches the command.
 type Command struct {
 	*handle[*C.vtrix_command]
-	id    string
-	known commandFacts // When it was closed.
+	id      string
+	sandbox weak.Pointer[Sandbox]
+	known   commandFacts // When it was made, and when it was closed.
 }
 
 // commandFacts is what becomes known of a command, as it becomes known.
@@ -26,8 +28,9 @@ type commandFacts struct {
 	exitCode  int
 }
 
-func newCommand(raw *C.vtrix_command) *Command {
-	c := &Command{id: text(C.vtrix_command_cmd_id(raw)), handle: &handle[*C.vtrix_command]{
+func newCommand(sandbox *Sandbox, raw *C.vtrix_command) *Command {
+	id, nothing := text(C.vtrix_command_cmd_id(raw)), commandFacts{exitCode: -1}
+	c := &Command{id: id, known: nothing, sandbox: weak.Make(sandbox), handle: &handle[*C.vtrix_command]{
 		noun: "command", raw: raw, release: func(raw *C.vtrix_command) { C.vtrix_command_free(raw) },
 	}}
 	hold(c, c.handle)
@@ -38,7 +41,7 @@ func newCommand(raw *C.vtrix_command) *Command {
 // was begun with the handle; later calls fail with ErrClosed. What is known of the command can still
 // be read. It does not wait, may be called more than once, and returns nil.
 func (c *Command) Close() error {
-	c.close(func(raw *C.vtrix_command) { c.known = factsOf(raw) })
+	c.close(func(raw *C.vtrix_command) { c.known = c.told(raw) })
 	return nil
 }
 
@@ -52,16 +55,25 @@ func (c *Command) ask(ctx context.Context, begin commandCall) (*flight, error) {
 
 func (c *Command) facts() commandFacts {
 	defer runtime.KeepAlive(c)
-	return look(c.handle, factsOf, &c.known)
+	return look(c.handle, c.told, &c.known)
 }
 
-func factsOf(raw *C.vtrix_command) commandFacts {
-	return commandFacts{
-		pid:       told(C.vtrix_command_pid(raw)),
-		cwd:       text(C.vtrix_command_cwd(raw)),
-		startedAt: moment(C.vtrix_command_started_at_ms(raw)),
-		exitCode:  int(C.vtrix_command_exit_code(raw)),
+// told is what C knows by now, and what was known before.
+func (c *Command) told(raw *C.vtrix_command) commandFacts {
+	facts := c.known
+	if pid := told(C.vtrix_command_pid(raw)); pid != 0 {
+		facts.pid = pid
 	}
+	if cwd := text(C.vtrix_command_cwd(raw)); cwd != "" {
+		facts.cwd = cwd
+	}
+	if at := moment(C.vtrix_command_started_at_ms(raw)); !at.IsZero() {
+		facts.startedAt = at
+	}
+	if code := int(C.vtrix_command_exit_code(raw)); code != -1 {
+		facts.exitCode = code
+	}
+	return facts
 }
 
 // CmdID is the command's name.
@@ -86,9 +98,9 @@ func (c *Command) Wait(ctx context.Context) (*Finished, error) {
 		return C.go_command_wait(raw, call, begun)
 	})
 	if err != nil {
-		return nil, err
+		return nil, ranIn(c.sandbox, err)
 	}
-	return takeFinished(f), nil
+	return takeFinished(c.sandbox, f), nil
 }
 
 // Logs replays what the command wrote, the last 512 KB of it, then follows it until it ends:
@@ -100,7 +112,7 @@ func (c *Command) Logs(ctx context.Context) (*ExecStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
+	return &ExecStream{newStream(ctx, c.sandbox, (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Collected is output that was waited for.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"runtime"
+	"weak"
 )
 
 // ConnectionState is what holds of a sandbox's connection.
@@ -74,7 +75,7 @@ func (s *Sandbox) ConnectionEvents(ctx context.Context) iter.Seq2[ConnectionEven
 			yield(ConnectionEvent{}, err)
 			return
 		}
-		stream := newStream(ctx, raw)
+		stream := newStream(ctx, weak.Make(s), raw)
 		defer stream.Close()
 		for {
 			event, err := stream.next(ctx)

@@ -6,6 +6,7 @@ import "C"
 import (
 	"context"
 	"io/fs"
+	"weak"
 )
 
 // ReadResult is a file as a person sees it: text, or an image.
@@ -71,7 +72,7 @@ func (s *Sandbox) ReadStream(ctx context.Context, path string, chunkSize int) (*
 	if err != nil {
 		return nil, err
 	}
-	return &FileStream{stream: newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
+	return &FileStream{stream: newStream(ctx, weak.Make(s), (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Write writes a text, which is UTF-8, and gives its length in bytes. Parents are made. See

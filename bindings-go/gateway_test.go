@@ -25,6 +25,8 @@ type gateway struct {
 	URL     string `json:"url"`
 	Token   string `json:"token"`
 	Project string `json:"project_id"`
+	TLSURL  string `json:"tls_url"`
+	TLSRoot string `json:"tls_root"`
 	command *exec.Cmd
 	input   io.Closer
 }
@@ -75,7 +77,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	g, err := startGateway()
+	g, err := startGateway("--tls")
 	if err != nil {
 		return 1, err
 	}
@@ -87,6 +89,7 @@ func run(m *testing.M) (code int, err error) {
 	// The examples of the documentation take them from here, as a program would.
 	for name, value := range map[string]string{
 		"VTRIX_BASE_URL": g.URL, "VTRIX_TOKEN": g.Token, "VTRIX_PROJECT_ID": g.Project,
+		"VTRIX_TLS_URL": g.TLSURL, "VTRIX_TLS_ROOT": g.TLSRoot,
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return 1, err

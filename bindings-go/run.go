@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 	"unsafe"
+	"weak"
 )
 
 // MaxStdin is how much of RunOptions.Stdin is taken before ErrTooLarge: input travels in one
@@ -63,9 +64,9 @@ func (s *Sandbox) Run(ctx context.Context, cmd string, args []string, options Ru
 		}
 		return C.go_sandbox_run(raw, str(cmd), o, call, begun)
 	}); err != nil {
-		return nil, err
+		return nil, ranIn(weak.Make(s), err)
 	}
-	return takeFinished(f), nil
+	return takeFinished(weak.Make(s), f), nil
 }
 
 // Start starts a command in the background and returns once it runs. It outlives the handle, the
@@ -80,7 +81,7 @@ func (s *Sandbox) Start(ctx context.Context, cmd string, args []string, options 
 	}); err != nil {
 		return nil, err
 	}
-	return newCommand((*C.vtrix_command)(f.value)), nil
+	return newCommand(s, (*C.vtrix_command)(f.value)), nil
 }
 
 // Stream runs a command and gives its events as they arrive. The command is killed when ctx is
@@ -95,7 +96,7 @@ func (s *Sandbox) Stream(ctx context.Context, cmd string, args []string, options
 	}); err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
+	return &ExecStream{newStream(ctx, weak.Make(s), (*C.vtrix_stream)(f.value))}, nil
 }
 
 // ExecLogs replays a command's output, the last 512 KB of it, then follows it until the command
@@ -108,7 +109,7 @@ func (s *Sandbox) ExecLogs(ctx context.Context, cmdID string) (*ExecStream, erro
 	if err != nil {
 		return nil, err
 	}
-	return &ExecStream{newStream(ctx, (*C.vtrix_stream)(f.value))}, nil
+	return &ExecStream{newStream(ctx, weak.Make(s), (*C.vtrix_stream)(f.value))}, nil
 }
 
 // Signal is one that a command can be sent.
@@ -144,7 +145,7 @@ func (s *Sandbox) Command(cmdID string) (*Command, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return newCommand(raw), nil
+	return newCommand(s, raw), nil
 }
 
 type running = func(raw *C.vtrix_sandbox, o *C.vtrix_run_options, call C.uintptr_t, begun *C.go_begun) C.vtrix_status
@@ -221,8 +222,18 @@ func readStdin(ctx context.Context, from io.Reader) ([]byte, error) {
 	}
 }
 
-func takeFinished(f *flight) *Finished {
+func takeFinished(sandbox weak.Pointer[Sandbox], f *flight) *Finished {
 	raw := (*C.vtrix_finished)(f.value)
 	defer C.vtrix_finished_free(raw)
-	return newFinished(raw)
+	finished := newFinished(raw)
+	finished.sandbox = sandbox
+	return finished
+}
+
+// ranIn lets the command that an error tells of find its sandbox.
+func ranIn(sandbox weak.Pointer[Sandbox], err error) error {
+	if failure, ok := err.(*Error); ok && failure.Command != nil {
+		failure.Command.sandbox = sandbox
+	}
+	return err
 }

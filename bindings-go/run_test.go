@@ -307,3 +307,42 @@ func TestWritersGetTheStreamsApart(t *testing.T) {
 		t.Errorf("wrote %d and %d bytes, kept %d and %d", out.Len(), errs.Len(), len(done.Stdout), len(done.Stderr))
 	}
 }
+
+func TestFinishedTellsTheStreamsApartAndLeadsToItsCommand(t *testing.T) {
+	t.Parallel()
+	mine, err := client.Attach(patience(t), sandbox.ID(), vtrix.AttachOptions{})
+	must(t, err)
+	done, err := mine.Run(patience(t), "echo one; echo two >&2; exit 3", nil, vtrix.RunOptions{})
+	must(t, err)
+	var joined strings.Builder
+	for _, piece := range done.Pieces {
+		joined.WriteString(piece.Data)
+	}
+	if joined.String() != done.Output || len(done.Pieces) != 2 {
+		t.Errorf("pieces %q of %q", done.Pieces, done.Output)
+	}
+	for _, piece := range done.Pieces {
+		if want := map[vtrix.OutputStream]string{vtrix.Stdout: "one\n", vtrix.Stderr: "two\n"}[piece.Stream]; piece.Data != want {
+			t.Errorf("%v gave %q", piece.Stream, piece.Data)
+		}
+	}
+	command := done.Command()
+	if command == nil || command.PID() != done.PID || command.ExitCode() != 3 || !command.StartedAt().Equal(done.StartedAt) {
+		t.Fatalf("led to %v", command)
+	}
+	again, err := command.Stdout(patience(t))
+	must(t, err)
+	if again.Data != done.Stdout {
+		t.Errorf("read %q again", again.Data)
+	}
+	_, err = mine.Run(patience(t), "echo begun; sleep 600", nil, vtrix.RunOptions{Timeout: 300 * time.Millisecond})
+	var failure *vtrix.Error
+	if !errors.As(err, &failure) || failure.Command == nil || failure.Command.Command() == nil {
+		t.Errorf("a failure leads to no command: %v", err)
+	}
+	must(t, command.Close())
+	must(t, mine.Close())
+	if done.Command() != nil {
+		t.Error("a closed handle leads to a command")
+	}
+}

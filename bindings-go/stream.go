@@ -14,6 +14,7 @@ import (
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
+	"weak"
 )
 
 // wire is C's side of a stream. Whoever only ends it needs no more than this, so that a stream
@@ -39,6 +40,7 @@ func (w *wire) free() {
 // stream is pulled by one reader at a time; closing it is possible at any time.
 type stream struct {
 	wire    *wire
+	sandbox weak.Pointer[Sandbox]
 	ctx     context.Context
 	unwatch func() bool
 	reading chan struct{} // Holds one token: whoever has it reads.
@@ -46,9 +48,12 @@ type stream struct {
 	ended   error // With the token.
 }
 
-func newStream(ctx context.Context, raw *C.vtrix_stream) *stream {
+func newStream(ctx context.Context, sandbox weak.Pointer[Sandbox], raw *C.vtrix_stream) *stream {
 	w := &wire{raw: raw}
-	s := &stream{wire: w, ctx: ctx, reading: make(chan struct{}, 1), unwatch: context.AfterFunc(ctx, w.cancel)}
+	s := &stream{
+		wire: w, sandbox: sandbox, ctx: ctx, reading: make(chan struct{}, 1),
+		unwatch: context.AfterFunc(ctx, w.cancel),
+	}
 	s.reading <- struct{}{}
 	unwatch := s.unwatch
 	runtime.AddCleanup(s, func(w *wire) {
@@ -129,7 +134,7 @@ func (s *stream) release() {
 
 // end keeps what ended the stream.
 func (s *stream) end(err error) error {
-	s.ended = err
+	s.ended = ranIn(s.sandbox, err)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"weak"
 )
 
 // Answer is a yes or no that nobody may know.
@@ -114,11 +115,38 @@ type Finished struct {
 	// Output is what it wrote to both streams, in the order of arrival: any bytes. Stdout and
 	// Stderr are the same apart.
 	Output, Stdout, Stderr string
+	// Pieces are Output once more, each with the stream that it came from.
+	Pieces []Piece
 	// OutputTruncated says whether it wrote something that is not in Output.
 	OutputTruncated Answer
 	// OutputIncomplete: something in the background still held its output when it was over; what
 	// that writes is not kept.
 	OutputIncomplete bool
+
+	sandbox weak.Pointer[Sandbox]
+}
+
+// Piece is a part of a command's output that one stream gave.
+type Piece struct {
+	// Stream is Stdout or Stderr.
+	Stream OutputStream
+	// Data is any bytes.
+	Data string
+}
+
+// Command gives the command's handle, to read its log again. Nil once the handle of its sandbox is
+// closed or gone, which a Finished does not keep, and where nobody told the command's name.
+func (f *Finished) Command() *Command {
+	sandbox := f.sandbox.Value()
+	if sandbox == nil || f.CmdID == "" {
+		return nil
+	}
+	command, err := sandbox.Command(f.CmdID)
+	if err != nil {
+		return nil
+	}
+	command.known = commandFacts{f.PID, f.Cwd, f.StartedAt, f.ExitCode()}
+	return command
 }
 
 // ExitCode is -1 where the command has none.
@@ -147,6 +175,12 @@ func newFinished(raw *C.vtrix_finished) *Finished {
 		f.Stderr = f.Output
 	default:
 		f.Stdout, f.Stderr = string(stdout), string(stderr)
+	}
+	rest := f.Output
+	for at := range C.vtrix_finished_pieces_len(raw) {
+		size := int(C.vtrix_finished_piece(raw, at).len)
+		f.Pieces = append(f.Pieces, Piece{OutputStream(C.vtrix_finished_piece_stream(raw, at)), rest[:size]})
+		rest = rest[size:]
 	}
 	return f
 }
