@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +82,48 @@ def threads() -> Iterator[ThreadPoolExecutor]:
     # As many as the scenario with the most calls at once.
     with ThreadPoolExecutor(160) as pool:
         yield pool
+
+
+# Each scenario is run through both families on each of its wires. A run of all tests counts those
+# that passed and those that there are: one that is left out, by whatever mistake, is a failure.
+SCENARIOS = Path(__file__).resolve().parents[2] / "tests" / "conformance" / "scenarios"
+FAMILIES = 2
+WIRES = 2
+passed: set[str] = set()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-scenario",
+        action="store_true",
+        help="fail unless every scenario was run through both families and passed",
+    )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed and "::test_scenario[" in report.nodeid:
+        passed.add(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("every_scenario"):
+        terminalreporter.write_line(f"{len(passed)} of {scenarios()} runs of scenarios passed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # A test process has only its part of them.
+    if hasattr(session.config, "workerinput") or exitstatus != pytest.ExitCode.OK:
+        return
+    if session.config.getoption("every_scenario") and len(passed) != scenarios():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def scenarios() -> int:
+    """How many runs there are, counted without what runs them."""
+    documents = [json.loads(path.read_text()) for path in SCENARIOS.glob("*.json")]
+    every = (one for document in documents for one in document["scenarios"])
+    return FAMILIES * sum(len(one["wires"]) if "wires" in one else WIRES for one in every)
 
 
 def pytest_report_header() -> str:

@@ -149,6 +149,43 @@ def test_the_interpreter_ends_with_work_in_flight(
     assert patient.run_command(GONE, working_dir=where[3]).success
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "threading.Thread(target=up, daemon=True).start()",
+        """
+async def main():
+    client = vs.AsyncClient(url, token)
+    sb = await client.attach(sandbox_id)
+    asyncio.ensure_future(sb.upload_file(sys.argv[5], directory + "/f"))
+    await sb.run_command(filling, working_dir=directory)
+asyncio.run(main())
+""",
+    ],
+    ids=["thread", "loop"],
+)
+def test_the_interpreter_ends_with_an_upload_in_flight(
+    patient: Sandbox, where: list[str], large: Path, work: str
+) -> None:
+    code = (
+        ATTACH
+        + f"filling = {FILLING!r}"
+        + textwrap.dedent("""
+        def up():
+            try:
+                sandbox.upload_file(sys.argv[5], directory + "/f")
+            except vs.ClosedError:
+                pass
+    """)
+    )
+    end = "\nsandbox.run_command(filling, working_dir=directory)"
+    process = python(code + work + end, *where, str(large))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    done = patient.run_command(EMPTY, working_dir=where[3])
+    assert done.success, done.output
+
+
 COMMANDS = {
     "run": "sandbox.run_command(sleep, working_dir=directory)",
     "writer": "sandbox.run_command(sleep, working_dir=directory, stdout=sys.stdout)",

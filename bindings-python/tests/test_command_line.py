@@ -9,12 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+import vtrix_sandbox as vs
 from vtrix_sandbox import LocalGateway
+from vtrix_sandbox.__main__ import main
 
 import elsewhere
 
@@ -70,8 +73,6 @@ def test_the_gateway_as_a_server() -> None:
 def test_the_command_line_here(
     capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vtrix_sandbox.__main__ import main
-
     monkeypatch.delenv("VTRIX_BASE_URL", raising=False)
     monkeypatch.setattr(sys, "stdin", None)
 
@@ -139,6 +140,101 @@ def test_a_signal_ends_the_command_and_deletes_the_sandbox(
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert own or left(gateway, environment) == []
+
+
+class Output:
+    """Standard output that does something once it is written to."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.buffer = self
+        self.then = then
+
+    def write(self, data: bytes) -> int:
+        if data:
+            self.then()
+        return len(data)
+
+
+def ask(*numbers: signal.Signals) -> None:
+    """Sends signals to this process, each of which has been dealt with before the next one."""
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
+@pytest.fixture
+def environment(gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    variables = served(gateway)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+def test_signals_as_this_process_gets_them(
+    gateway: LocalGateway,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = [signal.getsignal(number) for number in ASKING]
+    delete, create = vs.Sandbox.delete, vs.Client.create
+    run = ["run", "echo; exec sleep 600"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Output(lambda: ask(signal.SIGTERM)))
+        assert main(run) == 128 + signal.SIGTERM
+        assert left(gateway, environment) == []
+
+        # What cleans up goes on whatever else is asked, but for a second Ctrl-C.
+        def asked_again(sandbox: vs.Sandbox) -> None:
+            ask(signal.SIGHUP, signal.SIGTERM)
+            delete(sandbox)
+            ask(signal.SIGINT)
+            raise AssertionError
+
+        patch.setattr(vs.Sandbox, "delete", asked_again)
+        assert main(run) == 128 + signal.SIGTERM
+        assert left(gateway, environment) == []
+    with monkeypatch.context() as patch:
+        # One that comes while the sandbox is made is held back.
+        def created(client: vs.Client, *args: Any, **options: Any) -> vs.Sandbox:
+            ask(signal.SIGHUP)
+            return create(client, *args, **options)
+
+        patch.setattr(vs.Client, "create", created)
+        assert main(run) == 128 + signal.SIGHUP
+        assert left(gateway, environment) == []
+
+        # But not for ever.
+        def never(client: vs.Client, *args: Any, **options: Any) -> vs.Sandbox:
+            ask(signal.SIGTERM, signal.SIGALRM)
+            raise AssertionError
+
+        patch.setattr(vs.Client, "create", never)
+        assert main(run) == 128 + signal.SIGTERM
+    assert capfd.readouterr().err.startswith("vtrix_sandbox: a sandbox may have been made")
+    assert [signal.getsignal(number) for number in ASKING] == before
+
+
+def test_what_nohup_ignores_stays_ignored(
+    gateway: LocalGateway, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(sys, "stdout", Output(lambda: ask(signal.SIGHUP)))
+        assert main(["run", "echo; exit 3"]) == 3
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+    assert left(gateway, environment) == []
+
+
+def test_output_that_breaks(
+    gateway: LocalGateway, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as broken:
+        monkeypatch.setattr(sys, "stdout", broken)
+        assert main(["run", "exec yes"]) == 128 + signal.SIGPIPE
+    assert left(gateway, environment) == []
 
 
 def test_input_is_read_only_where_that_is_asked_for(gateway: LocalGateway) -> None:

@@ -48,7 +48,3 @@ def test_scenario(
             await stage.close()
 
     asyncio.run(whole())
-
-
-def test_there_are_scenarios() -> None:
-    assert len(SCENARIOS) >= 60

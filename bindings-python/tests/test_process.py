@@ -1,4 +1,4 @@
-"""The process as a whole: forks, threads, imports, logging."""
+"""The process as a whole: threads, other processes, imports, logging."""
 
 from __future__ import annotations
 
@@ -24,97 +24,6 @@ from elsewhere import ATTACH, GONE, python
 @pytest.fixture
 def where(gateway: LocalGateway, sandbox: Sandbox, directory: str) -> list[str]:
     return [gateway.url, gateway.token, sandbox.id, directory]
-
-
-def test_after_a_fork_old_handles_refuse_and_new_ones_work(where: list[str]) -> None:
-    code = ATTACH + textwrap.dedent("""
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
-        stream = sandbox.run_command_stream("echo x"); next(stream)
-        command = sandbox.run_command_detached("true")
-        gateway = vs.LocalGateway().start()
-        vs.forward_logs("ERROR")
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                refusals = [
-                    lambda: client.list(), lambda: sandbox.run_command("true"), lambda: next(stream),
-                    lambda: sandbox.status, lambda: command.wait(),
-                ]
-                for refused in refusals:
-                    try:
-                        refused()
-                    except vs.ClosedError as error:
-                        assert "fork" in str(error), error
-                    else:
-                        raise AssertionError
-                assert sandbox.id == sandbox_id and command.cmd_id
-                client.close(); sandbox.close(); stream.close()
-                vs.forward_logs("ERROR")
-                with vs.Client(url, token) as fresh, fresh.attach(sandbox_id) as again:
-                    assert again.run_command("echo child").output == "child\\n"
-                async def main():
-                    async with vs.AsyncClient(url, token) as c, await c.attach(sandbox_id) as s:
-                        assert (await s.run_command("echo child")).output == "child\\n"
-                asyncio.run(main())
-                del client, sandbox, stream, command, gateway, refusals
-                code = 0
-            finally:
-                if code:
-                    import traceback; traceback.print_exc()
-                sys.stderr.flush()
-                os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        assert sandbox.run_command("echo parent").output == "parent\\n"
-        gateway.close()
-    """)
-    process = python(code, *where)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "", "")
-
-
-def test_a_fork_beside_a_thread_that_waits(where: list[str]) -> None:
-    code = ATTACH + textwrap.dedent("""
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
-        done = []
-        up = "while [ ! -s pid ]; do sleep 0.02; done"
-        wait = lambda: done.append(sandbox.run_command("echo $$ > pid; until [ -e go ]; do sleep 0.02; done",
-                                                       working_dir=directory).exit_code)
-        thread = threading.Thread(target=wait)
-        thread.start()
-        sandbox.run_command(up, working_dir=directory)
-        pid = os.fork()
-        if pid == 0:
-            with vs.Client(url, token) as fresh, fresh.attach(sandbox_id) as again:
-                again.write(directory + "/go", "")
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        thread.join()
-        assert done == [0]
-    """)
-    process = python(code, *where)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "", "")
-
-
-def test_a_forked_child_exits_like_any_other(where: list[str]) -> None:
-    code = ATTACH + textwrap.dedent("""
-        import warnings
-        warnings.simplefilter("ignore", DeprecationWarning)
-        gateway = vs.LocalGateway().start()
-        pid = os.fork()
-        if pid == 0:
-            sys.exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        with gateway.client() as local:
-            local.list()
-        gateway.close()
-    """)
-    process = python(code, *where)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "", "")
 
 
 def test_multiprocessing_with_spawn(where: list[str]) -> None:

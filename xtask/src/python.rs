@@ -1,9 +1,10 @@
 //! `cargo xtask python`: the Python package as people get it, in every Python of this machine.
 //!
 //! The wheel is built from the source distribution alone and installed into environments outside
-//! of the tree: one with the pinned tools of `bindings-python/requirements-test.txt`, kept in a
-//! cache directory between runs, and a fresh one for each CPython that is found, in which a smoke
-//! test runs. Fewer than two is a failure.
+//! of the tree, each made anew: one in which every test runs, and one for each CPython that is
+//! found, in which a smoke test runs. Fewer than two is a failure. The pinned tools of
+//! `bindings-python/requirements-test.txt` are in an environment of their own, which is kept in a
+//! cache directory between runs and never has the package.
 
 mod interpreters;
 mod wheel;
@@ -36,7 +37,7 @@ const READ_BY_TESTS: [&str; 6] = [
 ];
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 5;
+pub(crate) const STEPS: usize = 6;
 
 /// Everything about the Python package, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
@@ -48,15 +49,21 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         Ok(())
     })?;
     let kept = kept.expect("the step before succeeded");
+    progress.check("Python: pip install ./bindings-python", || {
+        let python = pythons.values().next_back().expect("there are two");
+        smoke(python, |environment| wheel::install_tree(&kept, environment))
+    })?;
     let mut wheel = PathBuf::new();
     progress.check("Python: the wheel, from the source distribution alone", || {
         wheel = wheel::from_source(&kept)?;
-        install(&kept, &kept, &wheel)
+        Ok(())
     })?;
     progress.check("Python: a fresh environment for each version", || {
-        pythons.values().try_for_each(|python| smoke(&kept, python, &wheel))
+        let install = |environment: &Path| install(&kept, environment, &wheel);
+        pythons.values().try_for_each(|python| smoke(python, install))
     })?;
-    progress.tests("Python: every test, through both families", tests(&kept, &[])?)?;
+    let clean = clean(&kept, &wheel)?;
+    progress.tests("Python: every test, through both families", tests(&clean, &[])?)?;
     progress.check("Python: free-threaded, as far as compiling", wheel::free_threaded)
 }
 
@@ -67,8 +74,8 @@ pub(crate) fn test(bench: bool, arguments: &[String]) -> Result<(), String> {
         return steps(&mut progress);
     }
     let kept = tools(&interpreters::found())?;
-    install(&kept, &kept, &wheel::from_tree(&kept, bench)?)?;
-    run(if bench { measure(&kept, arguments)? } else { tests(&kept, arguments)? })
+    let clean = clean(&kept, &wheel::from_tree(&kept, bench)?)?;
+    run(if bench { measure(&clean, arguments)? } else { tests(&clean, arguments)? })
 }
 
 /// The environment with the tools, made if its requirements changed.
@@ -100,12 +107,28 @@ fn install(kept: &Path, environment: &Path, wheel: &Path) -> Result<(), String> 
     quiet(pip).map(drop)
 }
 
-/// Installs the wheel into a new environment and looks whether it works, away from the tree.
-fn smoke(kept: &Path, python: &Path, wheel: &Path) -> Result<(), String> {
+/// A new environment that holds the wheel alone, and sees the tools from where they are kept.
+fn clean(kept: &Path, wheel: &Path) -> Result<PathBuf, String> {
+    let environment = cache().join("clean");
+    quiet(venv(&kept.join("bin/python"), &environment, &["--without-pip"]))?;
+    install(kept, &environment, wheel)?;
+    let site = |of: &Path| {
+        let code = "import sysconfig; print(sysconfig.get_path('purelib'), end='')";
+        quiet(command(&of.join("bin/python"), ["-c", code]))
+    };
+    let link = Path::new(&site(&environment)?).join("tools.pth");
+    // With what those have to say at the start of an interpreter: one of them measures coverage.
+    let line = format!("import site; site.addsitedir({:?})", site(kept)?);
+    fs::write(&link, line).map_err(|error| mobile::told(&link, &error))?;
+    Ok(environment)
+}
+
+/// Installs the package into a new environment and looks whether it works, away from the tree.
+fn smoke(python: &Path, install: impl Fn(&Path) -> Result<(), String>) -> Result<(), String> {
     let version = python.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let environment = cache().join(format!("fresh{version}"));
     quiet(venv(python, &environment, &["--without-pip"]))?;
-    install(kept, &environment, wheel)?;
+    install(&environment)?;
     let mut smoke = command(&environment.join("bin/python"), ["-W", "error", "-X", "dev"]);
     smoke.arg(package().join("tests/smoke.py")).current_dir(&environment);
     let told = quiet(smoke)?;
@@ -114,16 +137,17 @@ fn smoke(kept: &Path, python: &Path, wheel: &Path) -> Result<(), String> {
 }
 
 /// The tests, to be run outside of the tree: nothing of it may be found by being near.
-fn tests(kept: &Path, arguments: &[String]) -> Result<Command, String> {
+fn tests(clean: &Path, arguments: &[String]) -> Result<Command, String> {
     let outside = cache().join("outside");
     for part in READ_BY_TESTS {
         mobile::mirror(&root().join(part), &outside.join(part))?;
     }
     // CPython 3.11 can fail to parse the source around a failure that lies deep in the stack; the
     // native form of a trace back needs no parsing, and so never hides which test it was.
-    let mut pytest = command(&kept.join("bin/python"), ["-m", "pytest", "-q", "--tb=native"]);
+    let mut pytest = command(&clean.join("bin/python"), ["-m", "pytest", "-q", "--tb=native"]);
     if arguments.is_empty() {
         pytest.args(["-n", PARALLEL, "--cov", "--cov-report=term", "--cov-fail-under", COVERED]);
+        pytest.arg("--every-scenario");
     }
     pytest.args(arguments).current_dir(outside.join("bindings-python"));
     for name in ["VTRIX_BASE_URL", "VTRIX_TOKEN", "VTRIX_PROJECT_ID"] {
@@ -135,9 +159,9 @@ fn tests(kept: &Path, arguments: &[String]) -> Result<Command, String> {
 }
 
 /// Measures beside a plain client and beside the Rust client, which is built for it.
-fn measure(kept: &Path, arguments: &[String]) -> Result<Command, String> {
+fn measure(clean: &Path, arguments: &[String]) -> Result<Command, String> {
     quiet(cargo(["build", "--release", "--quiet", "-p", "vtrix-bench"]))?;
-    let mut bench = command(&kept.join("bin/python"), ["bench/bench.py", "--rust"]);
+    let mut bench = command(&clean.join("bin/python"), ["bench/bench.py", "--rust"]);
     bench.arg(target().join("release/vtrix-bench")).args(arguments).current_dir(package());
     Ok(bench)
 }

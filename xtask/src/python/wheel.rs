@@ -1,14 +1,15 @@
 //! Building the package: from the tree, from its source distribution alone, optimised to measure,
 //! and, as far as a machine without such an interpreter can, for free-threaded Python.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::{cache, command, package};
 use crate::mobile::{mirror, told};
 use crate::steps::{cargo, quiet};
-use crate::target;
+use crate::{root, target};
 
 /// A free-threaded CPython as PyO3 asks an interpreter about itself; the oldest that it supports.
 const FREE_THREADED: &str = "implementation=CPython\nversion=3.14\nshared=true\n\
@@ -28,7 +29,8 @@ pub(super) fn from_tree(kept: &Path, release: bool) -> Result<PathBuf, String> {
 }
 
 /// Packs the source distribution, unpacks it outside of the tree, and has pip build the wheel from
-/// what is there alone, as it does for people who install from source.
+/// what is there alone, as it does for people who install from source: with a build environment of
+/// pip's own, which holds what `pyproject.toml` asks for and nothing else.
 pub(super) fn from_source(kept: &Path) -> Result<PathBuf, String> {
     let packed = emptied("sdist")?;
     let mut maturin = command(&kept.join("bin/maturin"), ["sdist", "--out"]);
@@ -44,17 +46,25 @@ pub(super) fn from_source(kept: &Path) -> Result<PathBuf, String> {
     let source = cache().join("source");
     mirror(&directory(&packed)?, &source)?;
     let wheels = emptied("wheels")?;
-    let pip = ["-m", "pip", "wheel", "--no-deps", "--no-index", "--no-build-isolation"];
-    let mut pip = command(&kept.join("bin/python"), pip);
+    let mut pip = command(&kept.join("bin/python"), ["-m", "pip", "wheel", "--no-deps"]);
     pip.arg("--wheel-dir").arg(&wheels).arg(&source).current_dir(cache());
-    // The build backend looks for maturin where everybody's programs are.
-    let mut path = OsString::from(kept.join("bin"));
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    pip.env("PATH", path).env("MATURIN_PEP517_ARGS", "--profile dev");
-    pip.env("CARGO_TARGET_DIR", target());
+    unoptimised(&mut pip);
     quiet(pip)?;
     only(&wheels, "whl")
+}
+
+/// `pip install ./bindings-python` into an environment, as people do who have the tree.
+pub(super) fn install_tree(kept: &Path, environment: &Path) -> Result<(), String> {
+    let mut pip = command(&kept.join("bin/python"), ["-m", "pip", "--python"]);
+    pip.arg(environment.join("bin/python"));
+    pip.args(["install", "--quiet", "--no-deps", "./bindings-python"]).current_dir(root());
+    unoptimised(&mut pip);
+    quiet(pip).map(drop)
+}
+
+/// Lets pip's build be as quick as the rest of the tests is, and share what is compiled.
+fn unoptimised(pip: &mut Command) {
+    pip.env("MATURIN_PEP517_ARGS", "--profile dev").env("CARGO_TARGET_DIR", target());
 }
 
 /// Checks that the native half compiles for a free-threaded CPython. No package registry that this
