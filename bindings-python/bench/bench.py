@@ -27,6 +27,8 @@ from report import Report
 import vtrix_sandbox as vs
 
 PATH = "/etc/hostname"
+APART = 0.03
+"""Seconds between two calls: longer than the runtime's thread leaves driving to blocking ones."""
 
 
 def cpu() -> float:
@@ -89,6 +91,13 @@ async def calls(report: Report, who: str, exists: Any, run: Any, rounds: int) ->
     await timed(report, "run true, one at a time", who, 100, rounds,
                 lambda: one_by_one(run, "true", 100))  # fmt: skip
 
+    async def apart() -> None:
+        for _ in range(20):
+            await asyncio.sleep(APART)
+            await exists(PATH)
+
+    await timed(report, "stat, one each 30 ms", who, 20, rounds, apart)
+
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,7 +151,13 @@ async def measure(report: Report, url: str, token: str, options: argparse.Namesp
             for _ in range(100):
                 attached.run_command("true")
 
+        async def apart() -> None:
+            for _ in range(20):
+                time.sleep(APART)
+                attached.exists(PATH)
+
         await timed(report, "stat, one at a time", "blocking", 500, rounds, stats)
+        await timed(report, "stat, one each 30 ms", "blocking", 20, rounds, apart)
         await timed(report, "run true, one at a time", "blocking", 100, rounds, runs)
 
     size = 64_000_000

@@ -37,49 +37,37 @@ impl Sandbox {
     }
 }
 
-/// What a command is given, in whichever way it is run.
+/// What a command is given, in whichever way it is run: the tuple of `_options.command`.
 #[derive(FromPyObject)]
-pub(crate) struct Given {
-    #[pyo3(item)]
-    cmd: String,
-    #[pyo3(item)]
-    args: Vec<String>,
-    #[pyo3(item)]
-    env: Option<BTreeMap<String, String>>,
-    #[pyo3(item)]
-    working_dir: Option<String>,
-    #[pyo3(item)]
-    timeout: Option<f64>,
-    #[pyo3(item)]
-    deadline: Option<f64>,
-    #[pyo3(item)]
-    sudo: bool,
-    #[pyo3(item)]
-    stdin: Option<Content>,
-    #[pyo3(item)]
-    max_output: Option<usize>,
-}
+pub(crate) struct Given(
+    String,
+    Vec<String>,
+    Option<BTreeMap<String, String>>,
+    Option<String>,
+    Option<f64>,
+    Option<f64>,
+    bool,
+    Option<Content>,
+    Option<usize>,
+);
 
 impl Given {
     fn run(self, sandbox: &core::Sandbox) -> PyResult<Run> {
-        let mut run = sandbox
-            .run(self.cmd)
-            .args(self.args)
-            .envs(self.env.unwrap_or_default())
-            .sudo(self.sudo);
-        if let Some(dir) = self.working_dir {
+        let Self(cmd, args, env, working_dir, timeout, deadline, sudo, stdin, max_output) = self;
+        let mut run = sandbox.run(cmd).args(args).envs(env.unwrap_or_default()).sudo(sudo);
+        if let Some(dir) = working_dir {
             run = run.working_dir(dir);
         }
-        if let Some(timeout) = self.timeout {
+        if let Some(timeout) = timeout {
             run = run.timeout(convert::seconds("timeout", timeout)?);
         }
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = deadline {
             run = run.deadline(convert::seconds("deadline", deadline)?);
         }
-        if let Some(data) = self.stdin {
+        if let Some(data) = stdin {
             run = run.stdin(data.0);
         }
-        if let Some(bytes) = self.max_output {
+        if let Some(bytes) = max_output {
             run = run.max_output(bytes);
         }
         Ok(run)

@@ -49,6 +49,17 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_Given: TypeAlias = tuple[
+    str,
+    list[str],
+    dict[str, str] | None,
+    str | None,
+    float | None,
+    float | None,
+    bool,
+    bytes | None,
+    int | None,
+]
 _Payload: TypeAlias = tuple[str, str | None, list[tuple[str, str]]]
 _Callback: TypeAlias = Callable[[Any], object]
 
@@ -129,13 +140,13 @@ class Sandbox:
     def domain(self, port: int) -> str: ...
     def run(
         self,
-        given: dict[str, Any],
+        given: _Given,
         stdout: _Callback | None,
         stderr: _Callback | None,
         bridge: Bridge | None,
     ) -> Op[Finished]: ...
-    def spawn(self, given: dict[str, Any]) -> Op[Command]: ...
-    def stream(self, given: dict[str, Any]) -> Stream: ...
+    def spawn(self, given: _Given) -> Op[Command]: ...
+    def stream(self, given: _Given) -> Stream: ...
     def exec_logs(self, cmd_id: str) -> Stream: ...
     def connection_events(self) -> Stream: ...
     def command(self, cmd_id: str, max_output: int | None) -> Command: ...

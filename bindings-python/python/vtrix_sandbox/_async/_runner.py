@@ -67,7 +67,9 @@ if hasattr(os, "register_at_fork"):
 async def run(op: _native.Op[T]) -> T:
     """Run an operation to its end; cancelling the task cancels the operation."""
     loop = asyncio.get_running_loop()
-    bridge = _bridge(loop)
+    last, its = _last
+    # What `_bridge` does, without the call: this is on the way of every operation.
+    bridge = (last() is loop and its()) or _bridge(loop)
     future: asyncio.Future[T] = loop.create_future()
     if bridge.submit(op, future):
         loop.call_soon(bridge.flush)
