@@ -3648,7 +3648,8 @@ vtrix_status vtrix_sandbox_configure_async(const struct vtrix_sandbox *sandbox,
                                            struct vtrix_error **out_error);
 
 /**
- * Sets where the library's log goes; it replaces what was set before, as unsetting does.
+ * Sets where the library's log goes; it replaces what was set before, as unsetting does. If it
+ * fails, what was set before stays.
  *
  * With `on_record` NULL, or `level` `VTRIX_LOG_OFF`, the log is unset: once this returns the
  * function set before is not running and does not run again, and its `drop` has run; unless this

@@ -5,11 +5,11 @@
 //! and a record never holds a token, the value of a variable, or content of a file.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tracing::field::{Field, Visit};
@@ -18,7 +18,7 @@ use tracing::{Event, Level, Metadata, span};
 
 use crate::completion::{UserData, vtrix_drop_fn};
 use crate::error::{Failure, vtrix_error};
-use crate::fork::{ForkLock, pid};
+use crate::fork::PerProcess;
 use crate::guard::guard;
 use crate::lane::become_callback_thread;
 use crate::status::{VTRIX_STATUS_CONFLICT, vtrix_status};
@@ -46,12 +46,17 @@ pub type vtrix_log_fn = Option<
 /// Records that wait for the function: a burst of a few thousand calls.
 const WAITING: usize = 4096;
 
-static CURRENT: ForkLock<Option<Running>> = ForkLock::new(None);
-/// Threads of logs that were unset by their own function: they end by themselves, and are joined
-/// by whoever ends the library. Each with its process.
-static ENDING: ForkLock<Vec<(u32, JoinHandle<()>)>> = ForkLock::new(Vec::new());
-/// The level of the current log, so that a record nobody wants costs one load.
+static LOGS: PerProcess<Logs> = PerProcess::new();
+/// The level of the current log, so that a record nobody wants costs one load. Changes with it.
 static LEVEL: AtomicI32 = AtomicI32::new(VTRIX_LOG_OFF);
+
+#[derive(Default)]
+struct Logs {
+    current: Mutex<Option<Running>>,
+    /// Threads of logs that were unset by their own function: they end by themselves, and are
+    /// joined by whoever ends the library.
+    ending: Mutex<Vec<JoinHandle<()>>>,
+}
 
 thread_local! {
     static LOG_THREAD: Cell<bool> = const { Cell::new(false) };
@@ -64,11 +69,19 @@ struct Record {
 }
 
 /// Where records go. Whoever logs at the moment holds it too.
+#[derive(Default)]
 struct Log {
-    pid: u32,
-    records: SyncSender<Option<Record>>,
-    lost: Arc<AtomicU64>,
-    active: Arc<AtomicBool>,
+    queue: Mutex<Queue>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    records: VecDeque<Record>,
+    /// Records for which there was no room since the last that was taken.
+    lost: u64,
+    /// Unset: what waits is for nobody.
+    over: bool,
 }
 
 /// A log, and the thread that calls its function: only who ends the log has the thread.
@@ -79,7 +92,8 @@ struct Running {
 
 type Function = unsafe extern "C" fn(*mut c_void, i32, vtrix_str, vtrix_str);
 
-/// Sets where the library's log goes; it replaces what was set before, as unsetting does.
+/// Sets where the library's log goes; it replaces what was set before, as unsetting does. If it
+/// fails, what was set before stays.
 ///
 /// With `on_record` NULL, or `level` `VTRIX_LOG_OFF`, the log is unset: once this returns the
 /// function set before is not running and does not run again, and its `drop` has run; unless this
@@ -105,107 +119,129 @@ pub unsafe extern "C" fn vtrix_set_log(
             if !(VTRIX_LOG_OFF..=VTRIX_LOG_TRACE).contains(&level) {
                 return Err(Failure::invalid(format!("level is {level}, not VTRIX_LOG_*")));
             }
-            unset();
             let Some(function) = on_record.filter(|_| level != VTRIX_LOG_OFF) else {
+                unset();
                 return Ok(());
             };
-            if !*INSTALLED
-                .get_or_init(|| tracing::subscriber::set_global_default(Collector).is_ok())
-            {
+            // Whatever fails, what was set before stays.
+            if !installed() {
                 let message = "the program has a log of its own: the library's goes there";
                 return Err(Failure::own(VTRIX_STATUS_CONFLICT, message));
             }
             let running = Running::start(function, user)
                 .map_err(|error| Failure::internal(format!("no thread could be made: {error}")))?;
-            let before = CURRENT.lock().replace(running);
-            LEVEL.store(level, Ordering::Release);
-            retire(before);
+            // Never two functions at the same time.
+            unset();
+            retire(exchange(Some(running), level));
             Ok(())
         })
     }
 }
 
-static INSTALLED: OnceLock<bool> = OnceLock::new();
+/// Whether records come here: the first to ask has it so, unless the program has a log already.
+fn installed() -> bool {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.load(Ordering::Acquire) {
+        return true;
+    }
+    let ours = tracing::subscriber::set_global_default(Collector).is_ok()
+        // Another thread may have done so just now.
+        || tracing::dispatcher::get_default(tracing::Dispatch::is::<Collector>);
+    INSTALLED.fetch_or(ours, Ordering::AcqRel) || ours
+}
+
+/// Puts a log in place of the current one, with its level; gives that one back.
+fn exchange(running: Option<Running>, level: i32) -> Option<Running> {
+    let mut current = lock(&LOGS.get().current);
+    LEVEL.store(level, Ordering::Release);
+    std::mem::replace(&mut current, running)
+}
 
 /// Ends the current log and waits for its last call.
 pub(crate) fn unset() {
-    LEVEL.store(VTRIX_LOG_OFF, Ordering::Release);
-    let before = CURRENT.lock().take();
-    retire(before);
+    retire(exchange(None, VTRIX_LOG_OFF));
 }
 
 /// As [`unset`], for good: no thread of any log is left. Not on one of them.
 pub(crate) fn end() {
     unset();
-    let ending = std::mem::take(&mut *ENDING.lock());
-    for (process, thread) in ending {
-        if process == pid() {
-            // A panic of its function's would have ended the process.
-            drop(thread.join());
-        } else {
-            std::mem::forget(thread);
-        }
+    let ending = std::mem::take(&mut *lock(&LOGS.get().ending));
+    for thread in ending {
+        // A panic of its function's would have ended the process.
+        drop(thread.join());
     }
 }
 
 fn retire(running: Option<Running>) {
     let Some(Running { log, thread }) = running else { return };
-    if log.pid != pid() {
-        // The parent's, with the parent's thread.
-        std::mem::forget((log, thread));
-        return;
-    }
-    log.active.store(false, Ordering::Release);
+    lock(&log.queue).over = true;
+    log.more.notify_all();
     if LOG_THREAD.with(Cell::get) {
-        // The thread ends by itself once this call of its function returns: told so, or, where
-        // the queue is full, because nobody sends any more.
-        drop(log.records.try_send(None));
-        ENDING.lock().push((log.pid, thread));
-        return;
+        // The thread ends by itself once this call of its function returns.
+        lock(&LOGS.get().ending).push(thread);
+    } else {
+        drop(thread.join());
     }
-    // A full queue is being emptied without any call, so there will be room. A send that blocks
-    // would leave a record of the calling thread behind.
-    while let Err(TrySendError::Full(_)) = log.records.try_send(None) {
-        std::thread::yield_now();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Log {
+    /// Hands a record over, if there is room.
+    fn add(&self, record: Record) {
+        let mut queue = lock(&self.queue);
+        if queue.records.len() < WAITING {
+            queue.records.push_back(record);
+        } else {
+            queue.lost += 1;
+        }
+        drop(queue);
+        self.more.notify_one();
     }
-    drop(thread.join());
+
+    /// The next record, and how many were lost before it; `None` once the log is over.
+    fn next(&self) -> Option<(u64, Record)> {
+        let mut queue = lock(&self.queue);
+        loop {
+            if queue.over {
+                return None;
+            }
+            if let Some(record) = queue.records.pop_front() {
+                return Some((std::mem::take(&mut queue.lost), record));
+            }
+            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 impl Running {
     fn start(function: Function, user: Arc<UserData>) -> std::io::Result<Self> {
-        let (records, queue) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let active = Arc::new(AtomicBool::new(true));
-        let log = Arc::new(Log { pid: pid(), records, lost: lost.clone(), active: active.clone() });
+        let log = Arc::new(Log::default());
+        let queue = log.clone();
         let thread = std::thread::Builder::new()
             .name("vtrix-log".into())
-            .spawn(move || work(&queue, function, &user, &lost, &active))?;
+            .spawn(move || work(&queue, function, &user))?;
         Ok(Self { log, thread })
     }
 }
 
-fn work(
-    queue: &Receiver<Option<Record>>,
-    function: Function,
-    user: &UserData,
-    lost: &AtomicU64,
-    active: &AtomicBool,
-) {
+fn work(log: &Log, function: Function, user: &UserData) {
     become_callback_thread();
     LOG_THREAD.with(|flag| flag.set(true));
-    while let Ok(Some(record)) = queue.recv() {
-        if !active.load(Ordering::Acquire) {
-            continue;
-        }
+    while let Some((lost, record)) = log.next() {
         let call = |level, target: &str, message: &str| {
             // SAFETY: the caller's function with the caller's data; the texts are lent.
             unsafe {
                 function(user.pointer(), level, vtrix_str::lend(target), vtrix_str::lend(message));
             }
         };
-        let missing = lost.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            call(VTRIX_LOG_WARN, module_path!(), &format!("{missing} records were lost"));
+        if lost > 0 {
+            call(VTRIX_LOG_WARN, module_path!(), &format!("{lost} records were lost"));
+            if lock(&log.queue).over {
+                return;
+            }
         }
         call(record.level, &record.target, &record.message);
     }
@@ -234,18 +270,15 @@ impl tracing::Subscriber for Collector {
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        let log = CURRENT.lock().as_ref().map(|running| running.log.clone());
-        let Some(log) = log.filter(|log| log.pid == pid()) else { return };
+        let log = lock(&LOGS.get().current).as_ref().map(|running| running.log.clone());
+        let Some(log) = log else { return };
         let mut line = Line(String::new());
         event.record(&mut line);
-        let record = Record {
+        log.add(Record {
             level: number(*metadata.level()),
             target: metadata.target().to_owned(),
             message: line.0,
-        };
-        if let Err(TrySendError::Full(_)) = log.records.try_send(Some(record)) {
-            log.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        });
     }
 
     fn enter(&self, _: &span::Id) {}

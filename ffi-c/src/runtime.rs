@@ -4,26 +4,31 @@
 //! `vtrix_shutdown`; the next client makes another. Handles keep the engine they were made with,
 //! and refuse once that is stopped or belongs to the parent of a fork.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::error::{Failure, Fallible};
-use crate::fork::{ForkLock, pid};
+use crate::fork::{PerProcess, process};
 use crate::lane::{self, Lane, Pool};
 use crate::status::{VTRIX_STATUS_CONFLICT, VTRIX_STATUS_FORKED, VTRIX_STATUS_SHUT_DOWN};
 
 /// Two let one stream's base64 and JSON run beside the others; see the core's shared runtime.
 const WORKER_THREADS: usize = 2;
 
-static CURRENT: ForkLock<Option<Arc<Engine>>> = ForkLock::new(None);
-/// Those out of use that somebody stops: whoever else shuts down waits for them, too.
-static STOPPING: ForkLock<Vec<Arc<Engine>>> = ForkLock::new(Vec::new());
+static ENGINES: PerProcess<Mutex<Engines>> = PerProcess::new();
+
+#[derive(Default)]
+struct Engines {
+    current: Option<Arc<Engine>>,
+    /// Those out of use that somebody stops: whoever else shuts down waits for them, too.
+    stopping: Vec<Arc<Engine>>,
+}
 
 /// A runtime, callback threads, and what is still going on in them.
 pub(crate) struct Engine {
-    pid: u32,
+    process: u64,
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
     /// For functions that watch a call. They may block for long, so the ends of other calls have
@@ -48,7 +53,7 @@ impl Engine {
             .map_err(|error| no_threads(&error))?;
         let (stop, _) = watch::channel(false);
         Ok(Arc::new(Self {
-            pid: pid(),
+            process: process(),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
             watching: Pool::new(callbacks, lane::IDLE),
@@ -61,25 +66,25 @@ impl Engine {
 
     /// The engine of this process, made if there is none.
     pub(crate) fn current() -> Fallible<Arc<Self>> {
-        let mut current = CURRENT.lock();
-        if let Some(engine) = ours(&mut current) {
+        let mut engines = engines();
+        if let Some(engine) = &engines.current {
             return Ok(engine.clone());
         }
         let engine = Self::start(WORKER_THREADS, lane::MAX_THREADS)?;
-        Ok(current.insert(engine).clone())
+        Ok(engines.current.insert(engine).clone())
     }
 
     /// Makes the engine with numbers of the caller's; there must be none yet.
     pub(crate) fn configure(workers: usize, callbacks: usize) -> Fallible<()> {
-        let mut current = CURRENT.lock();
-        if ours(&mut current).is_some() {
+        let mut engines = engines();
+        if engines.current.is_some() {
             let message =
                 "the library runs already: start it before anything else, or shut it down";
             return Err(Failure::own(VTRIX_STATUS_CONFLICT, message));
         }
         let workers = if workers == 0 { WORKER_THREADS } else { workers };
         let callbacks = if callbacks == 0 { lane::MAX_THREADS } else { callbacks };
-        *current = Some(Self::start(workers, callbacks)?);
+        engines.current = Some(Self::start(workers, callbacks)?);
         Ok(())
     }
 
@@ -87,22 +92,20 @@ impl Engine {
     /// stop at the same time.
     pub(crate) fn shut_down() {
         let stopping = {
-            let mut current = CURRENT.lock();
-            ours(&mut current);
-            let mut stopping = STOPPING.lock();
-            stopping.extend(current.take());
-            stopping.clone()
+            let mut engines = engines();
+            let current = engines.current.take();
+            engines.stopping.extend(current);
+            engines.stopping.clone()
         };
-        for engine in stopping.iter().filter(|engine| !engine.forked()) {
+        for engine in &stopping {
             engine.stop();
         }
-        STOPPING.lock().retain(|engine| {
-            engine.forked() || !stopping.iter().any(|stopped| Arc::ptr_eq(engine, stopped))
-        });
+        let stopped = |engine: &Arc<Self>| stopping.iter().any(|other| Arc::ptr_eq(engine, other));
+        engines().stopping.retain(|engine| !stopped(engine));
     }
 
     pub(crate) fn forked(&self) -> bool {
-        self.pid != pid()
+        self.process != process()
     }
 
     /// Refuses where no call can be made.
@@ -184,12 +187,9 @@ impl Drop for Inside {
     }
 }
 
-/// What is there, unless it is the parent's; that is let be, for its threads are not here.
-fn ours(current: &mut Option<Arc<Engine>>) -> Option<&Arc<Engine>> {
-    if current.as_ref().is_some_and(|engine| engine.forked()) {
-        std::mem::forget(current.take());
-    }
-    current.as_ref()
+/// Those of this process. A parent's are let be, for their threads are not here.
+fn engines() -> MutexGuard<'static, Engines> {
+    ENGINES.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_threads(error: &std::io::Error) -> Failure {
