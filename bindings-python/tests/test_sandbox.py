@@ -234,6 +234,7 @@ def test_news_of_the_connection(client: Client, sandbox: Sandbox) -> None:
         next(news)
 
 
+@pytest.mark.thread_unsafe(reason="it works on the same files or the same owner in each thread")
 def test_small_files(sandbox: Sandbox, directory: str) -> None:
     path = PurePosixPath(directory) / "a.txt"
     assert sandbox.write(path, "é\n") == 3
@@ -272,6 +273,7 @@ def test_small_files(sandbox: Sandbox, directory: str) -> None:
         sandbox.read(b"/etc/passwd")  # type: ignore[arg-type]
 
 
+@pytest.mark.thread_unsafe(reason="it works on the same files or the same owner in each thread")
 def test_the_sandbox_as_a_whole(client: Client) -> None:
     with client.create(
         "whole",

@@ -24,6 +24,8 @@ use crate::{root, target};
 const PREFERRED: u32 = 11;
 /// Test processes: most of what a test does is wait for the gateway.
 const PARALLEL: &str = "4";
+/// Threads in which a test of the blocking family's is run at once.
+const THREADS: &str = "4";
 /// Of the package's Python lines, in per cent.
 const COVERED: &str = "99";
 /// Directories that the tests read: themselves, what they run, what they compare with.
@@ -37,7 +39,7 @@ const READ_BY_TESTS: [&str; 6] = [
 ];
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 6;
+pub(crate) const STEPS: usize = 7;
 
 /// Everything about the Python package, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
@@ -64,6 +66,11 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     })?;
     let clean = clean(&kept, &wheel)?;
     progress.tests("Python: every test, through both families", tests(&clean, &[])?)?;
+    let together = ["--parallel-threads", THREADS, "tests/test_sandbox.py"].map(str::to_owned);
+    progress.tests(
+        "Python: tests of one sandbox, in four threads at once",
+        tests(&clean, &together)?,
+    )?;
     progress.check("Python: free-threaded, as far as compiling", wheel::free_threaded)
 }
 
@@ -116,10 +123,10 @@ fn clean(kept: &Path, wheel: &Path) -> Result<PathBuf, String> {
         let code = "import sysconfig; print(sysconfig.get_path('purelib'), end='')";
         quiet(command(&of.join("bin/python"), ["-c", code]))
     };
-    let link = Path::new(&site(&environment)?).join("tools.pth");
+    let paths = Path::new(&site(&environment)?).join("tools.pth");
     // With what those have to say at the start of an interpreter: one of them measures coverage.
     let line = format!("import site; site.addsitedir({:?})", site(kept)?);
-    fs::write(&link, line).map_err(|error| mobile::told(&link, &error))?;
+    fs::write(&paths, line).map_err(|error| mobile::told(&paths, &error))?;
     Ok(environment)
 }
 
