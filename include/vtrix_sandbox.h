@@ -1871,7 +1871,7 @@ vtrix_status vtrix_client_new(const struct vtrix_client_options *options,
 /**
  * Creates a sandbox, waits until it is active and connects to it. Gives up at once, with
  * `VTRIX_STATUS_NOT_ACTIVE`, if it fails. Once the gateway has accepted the sandbox, every error
- * names its id, and it is left as it is.
+ * names its id, those of a cancelled task and of a shutdown included, and it is left as it is.
  *
  * \param client borrowed; not NULL.
  * \param user_id borrowed; the owner.
@@ -4170,7 +4170,8 @@ void vtrix_transfer_options_init(struct vtrix_transfer_options *options, size_t 
  * Uploads a file of any size and content.
  *
  * \param sandbox borrowed; not NULL.
- * \param local_path borrowed; on this machine.
+ * \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+ * working directory that a relative one begins in.
  * \param sandbox_path borrowed; in the sandbox.
  * \param options borrowed; NULL is all defaults.
  * \param out_error receives an owned error, or NULL; may be NULL.
@@ -4185,7 +4186,8 @@ vtrix_status vtrix_sandbox_upload_file(const struct vtrix_sandbox *sandbox,
  * As `vtrix_sandbox_upload_file`, without waiting.
  *
  * \param sandbox borrowed; not NULL.
- * \param local_path borrowed; on this machine.
+ * \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+ * working directory that a relative one begins in.
  * \param sandbox_path borrowed; in the sandbox.
  * \param options borrowed; NULL is all defaults.
  * \param on_done comes once, on a callback thread, maybe before this function returns; not NULL.
@@ -4211,7 +4213,8 @@ vtrix_status vtrix_sandbox_upload_file_async(const struct vtrix_sandbox *sandbox
  *
  * \param sandbox borrowed; not NULL.
  * \param sandbox_path borrowed; in the sandbox.
- * \param local_path borrowed; on this machine.
+ * \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+ * working directory that a relative one begins in.
  * \param options borrowed; NULL is all defaults.
  * \param out_path receives an owned text, the absolute path, or NULL if the sandbox has no such
  * file; not NULL.
@@ -4229,7 +4232,8 @@ vtrix_status vtrix_sandbox_download_file(const struct vtrix_sandbox *sandbox,
  *
  * \param sandbox borrowed; not NULL.
  * \param sandbox_path borrowed; in the sandbox.
- * \param local_path borrowed; on this machine.
+ * \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+ * working directory that a relative one begins in.
  * \param options borrowed; NULL is all defaults.
  * \param on_done comes once with what `vtrix_sandbox_download_file` gives, on a callback thread,
  * maybe before this function returns; not NULL. Not called if this function fails.

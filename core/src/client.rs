@@ -79,8 +79,19 @@ impl Client {
     /// the gateway has accepted the sandbox, every error names its id, and the sandbox is left as
     /// it is: [`delete`](Self::delete) it if it is of no use. That holds for a dropped future
     /// too, whose sandbox [`list`](Self::list) finds.
-    #[tracing::instrument(level = "debug", name = "create", skip_all)]
     pub async fn create(&self, options: CreateOptions) -> Result<Sandbox> {
+        self.create_telling(options, |_| ()).await
+    }
+
+    /// As [`create`](Self::create), telling the sandbox's id as soon as the gateway has accepted it:
+    /// for bindings, whose callers are told it also where they end the call.
+    #[doc(hidden)]
+    #[tracing::instrument(level = "debug", name = "create", skip_all)]
+    pub async fn create_telling(
+        &self,
+        options: CreateOptions,
+        accepted_as: impl FnOnce(&str) + Send,
+    ) -> Result<Sandbox> {
         let work = async {
             let accepted = self.0.control.create(&options.body()?).await?;
             let id = accepted.id.clone();
@@ -88,6 +99,7 @@ impl Client {
                 let message = "the gateway gave no sandbox id";
                 return Err(Error::new(ErrorKind::Protocol, message).with_may_have_run(true));
             }
+            accepted_as(&id);
             let about = |error: Error| error.about(&format!("sandbox {id}"));
             let info =
                 lifecycle::until_active(&self.0.control, &id, Some(accepted), options.timeout)

@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn panicking<T: Send + 'static>() -> Fallible<Op<T>> {
-        Ok(Op::new(&Engine::current()?, async { bug::<T>() }))
+        Ok(Op::new(&Engine::current()?, "run", async { bug::<T>() }))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The client: one gateway, one set of credentials, any number of sandboxes.
 
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::vtrix_sandbox::{AttachOptions, Client, ListOptions, ListResult, SandboxInfo};
 
@@ -93,14 +93,23 @@ unsafe fn create(
         let client = usable(client)?;
         let options = read(options, "options")?.read(owned(user_id, "user_id")?)?;
         let (inner, engine) = (client.inner.clone(), client.engine.clone());
-        Ok(Op::new(&client.engine, async move { inner.create(options).await })
+        let made = Arc::new(OnceLock::new());
+        let accepted = made.clone();
+        let work = async move {
+            let accepted = |id: &str| {
+                let _ = accepted.set(format!("sandbox {id}"));
+            };
+            inner.create_telling(options, accepted).await
+        };
+        Ok(Op::new(&client.engine, "create", work)
+            .making(made)
             .map(|inner| Attached { engine, inner }))
     }
 }
 
 /// Creates a sandbox, waits until it is active and connects to it. Gives up at once, with
 /// `VTRIX_STATUS_NOT_ACTIVE`, if it fails. Once the gateway has accepted the sandbox, every error
-/// names its id, and it is left as it is.
+/// names its id, those of a cancelled task and of a shutdown included, and it is left as it is.
 ///
 /// \param client borrowed; not NULL.
 /// \param user_id borrowed; the owner.
@@ -162,7 +171,7 @@ unsafe fn attach(
         let env = pairs(options.env, options.env_len, "env")?;
         let options = AttachOptions::new().envs(env);
         let (inner, engine) = (client.inner.clone(), client.engine.clone());
-        Ok(Op::new(&client.engine, async move { inner.attach_with(&id, options).await })
+        Ok(Op::new(&client.engine, "attach", async move { inner.attach_with(&id, options).await })
             .map(|inner| Attached { engine, inner }))
     }
 }
@@ -241,7 +250,7 @@ unsafe fn list(
             options = options.offset(given_options.offset);
         }
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.list(options).await }))
+        Ok(Op::new(&client.engine, "list", async move { inner.list(options).await }))
     }
 }
 
@@ -296,7 +305,7 @@ unsafe fn get(client: *const vtrix_client, sandbox_id: vtrix_str) -> Fallible<Op
         let client = usable(client)?;
         let id = owned(sandbox_id, "sandbox_id")?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.get(&id).await }))
+        Ok(Op::new(&client.engine, "get", async move { inner.get(&id).await }))
     }
 }
 
@@ -351,7 +360,7 @@ unsafe fn delete(client: *const vtrix_client, sandbox_id: vtrix_str) -> Fallible
         let client = usable(client)?;
         let id = owned(sandbox_id, "sandbox_id")?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.delete(&id).await }))
+        Ok(Op::new(&client.engine, "delete", async move { inner.delete(&id).await }))
     }
 }
 

@@ -129,7 +129,7 @@ unsafe fn wait(command: *const vtrix_command) -> Fallible<Op<Ended>> {
         let command = usable(command)?;
         let inner = command.inner.clone();
         let engine = command.engine.clone();
-        Ok(Op::new(&command.engine, async move { inner.wait().await })
+        Ok(Op::new(&command.engine, "wait", async move { inner.wait().await })
             .map(|inner| Ended { engine, inner }))
     }
 }

@@ -7,7 +7,7 @@
 use std::ffi::c_void;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
 
@@ -70,12 +70,25 @@ pub(crate) struct Watched {
 /// A call that is ready to be made.
 pub(crate) struct Op<T> {
     engine: Arc<Engine>,
+    operation: Option<&'static str>,
+    /// What it has made by now that outlives it.
+    made: Arc<OnceLock<String>>,
     future: Pin<Box<dyn Future<Output = Fallible<T>> + Send>>,
     watched: Option<Watched>,
 }
 
 impl<T: Send + 'static> Op<T> {
+    /// A call of the core's, by the name that the core's errors have for it.
     pub(crate) fn new<E: Into<Failure>>(
+        engine: &Arc<Engine>,
+        operation: &'static str,
+        future: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Self {
+        Self { operation: Some(operation), ..Self::reading(engine, future) }
+    }
+
+    /// Reading what another call began.
+    pub(crate) fn reading<E: Into<Failure>>(
         engine: &Arc<Engine>,
         future: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Self {
@@ -86,7 +99,19 @@ impl<T: Send + 'static> Op<T> {
                 failure.of(&driving)
             })
         };
-        Self { engine: engine.clone(), future: Box::pin(future), watched: None }
+        Self {
+            engine: engine.clone(),
+            operation: None,
+            made: Arc::default(),
+            future: Box::pin(future),
+            watched: None,
+        }
+    }
+
+    /// The call tells in `made` what it has made.
+    pub(crate) fn making(mut self, made: Arc<OnceLock<String>>) -> Self {
+        self.made = made;
+        self
     }
 
     /// The call has callbacks of its own: they are over before its end is known.
@@ -100,21 +125,22 @@ impl<T: Send + 'static> Op<T> {
         self,
         change: impl FnOnce(T) -> U + Send + 'static,
     ) -> Op<U> {
-        let Self { engine, future, watched } = self;
-        Op { engine, future: Box::pin(async { future.await.map(change) }), watched }
+        let Self { engine, operation, made, future, watched } = self;
+        let future = Box::pin(async { future.await.map(change) });
+        Op { engine, operation, made, future, watched }
     }
 
     /// Makes the call and waits for its end.
     pub(crate) fn block(self) -> Fallible<T> {
         refuse_on_callback_thread()?;
-        let Self { engine, future, watched } = self;
+        let Self { engine, operation, made, future, watched } = self;
         let inside = engine.enter()?;
         let stopping = engine.stopping();
         let work = async {
             tokio::select! {
                 biased;
                 result = AssertUnwindSafe(future).catch_unwind() => flatten(result),
-                failure = stopping => Err(failure),
+                failure = stopping => Err(failure.ended(operation, true).about(made.get().map(String::as_str))),
             }
         };
         let mut result = engine.handle().block_on(work);
@@ -136,7 +162,7 @@ impl<T: Send + 'static> Op<T> {
         announce: Announce<T>,
         out_task: *mut *mut vtrix_task,
     ) -> Fallible<()> {
-        let Self { engine, future, watched } = self;
+        let Self { engine, operation, made, future, watched } = self;
         let inside = engine.enter()?;
         let (lane, in_hand, watched) = match watched {
             Some(Watched { lane, user, stop, in_hand }) => (lane, in_hand, Some((user, stop))),
@@ -153,15 +179,24 @@ impl<T: Send + 'static> Op<T> {
         }
         let stopping = engine.stopping();
         engine.handle().spawn(async move {
-            let result = {
+            let ended = {
                 let cancelled = control.cancelled();
-                tokio::select! {
-                    biased;
-                    () = cancelled => Err(Failure::own(VTRIX_STATUS_CANCELLED, "the caller cancelled")),
-                    failure = stopping => Err(failure),
-                    result = AssertUnwindSafe(future).catch_unwind() => flatten(result),
+                if control.is_cancelled() {
+                    // Not begun, so it can't have had any effect.
+                    Err((own_cancelled(), false))
+                } else {
+                    // What is there already wins.
+                    tokio::select! {
+                        biased;
+                        result = AssertUnwindSafe(future).catch_unwind() => Ok(flatten(result)),
+                        () = cancelled => Err((own_cancelled(), true)),
+                        failure = stopping => Err((failure, true)),
+                    }
                 }
             };
+            let result = ended.unwrap_or_else(|(failure, begun)| {
+                Err(failure.ended(operation, begun).about(made.get().map(String::as_str)))
+            });
             lane.push(move || {
                 let result = match watched {
                     Some((user, stop)) => {
@@ -177,6 +212,10 @@ impl<T: Send + 'static> Op<T> {
         });
         Ok(())
     }
+}
+
+fn own_cancelled() -> Failure {
+    Failure::own(VTRIX_STATUS_CANCELLED, "the caller cancelled")
 }
 
 fn flatten<T>(result: Result<Fallible<T>, Box<dyn std::any::Any + Send>>) -> Fallible<T> {

@@ -26,6 +26,15 @@ pub(crate) struct Failure {
     cause: Cause,
     /// What drives the command that it names.
     engine: Option<Arc<Engine>>,
+    /// Of a call that was ended from outside, which the core can't tell of any more.
+    ended: Ended,
+}
+
+/// What is known of a call that was ended from outside.
+#[derive(Clone, Copy, Default)]
+struct Ended {
+    operation: Option<&'static str>,
+    may_have_run: Option<bool>,
 }
 
 enum Cause {
@@ -35,7 +44,7 @@ enum Cause {
 
 impl Failure {
     pub(crate) fn own(status: vtrix_status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { cause: Cause::Own(status, message.into()), engine: None }
+        Self { cause: Cause::Own(status, message.into()), engine: None, ended: Ended::default() }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -61,6 +70,20 @@ impl Failure {
         }
     }
 
+    /// It ended a call from outside: `operation`, which may have had its effect or can't have.
+    pub(crate) fn ended(mut self, operation: Option<&'static str>, may_have_run: bool) -> Self {
+        self.ended = Ended { operation, may_have_run: operation.map(|_| may_have_run) };
+        self
+    }
+
+    /// Says what it is about.
+    pub(crate) fn about(mut self, what: Option<&str>) -> Self {
+        if let (Cause::Own(_, message), Some(what)) = (&mut self.cause, what) {
+            *message = format!("{what}: {message}").into();
+        }
+        self
+    }
+
     /// It came of a call that `engine` drove.
     pub(crate) fn of(mut self, engine: &Arc<Engine>) -> Self {
         self.engine = Some(engine.clone());
@@ -70,7 +93,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { cause: Cause::Core(error), engine: None }
+        Self { cause: Cause::Core(error), engine: None, ended: Ended::default() }
     }
 }
 
@@ -92,7 +115,10 @@ pub struct vtrix_error {
 impl vtrix_error {
     pub(crate) fn new(failure: Failure) -> Self {
         let (text, command, failures) = match &failure.cause {
-            Cause::Own(_, message) => (message.to_string(), None, Vec::new()),
+            Cause::Own(_, message) => {
+                let operation = failure.ended.operation.map(|name| format!("{name}: "));
+                (operation.unwrap_or_default() + message, None, Vec::new())
+            }
             Cause::Core(error) => {
                 let engine = &failure.engine;
                 let command = error
@@ -202,7 +228,12 @@ pub unsafe extern "C" fn vtrix_error_text(error: *const vtrix_error) -> vtrix_st
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vtrix_error_operation(error: *const vtrix_error) -> vtrix_str {
     // SAFETY: NULL or live, as documented.
-    unsafe { read(error, vtrix_str::EMPTY, |error| error.core()?.operation().map(vtrix_str::lend)) }
+    unsafe {
+        read(error, vtrix_str::EMPTY, |error| {
+            let operation = error.core().and_then(Error::operation);
+            operation.or(error.failure.ended.operation).map(vtrix_str::lend)
+        })
+    }
 }
 
 /// The gateway's own number: a JSON-RPC code, or the envelope's `code`; 0 where there is none.
@@ -265,7 +296,12 @@ pub unsafe extern "C" fn vtrix_error_retry_after_ms(error: *const vtrix_error) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vtrix_error_may_have_run(error: *const vtrix_error) -> i32 {
     // SAFETY: NULL or live, as documented.
-    unsafe { read(error, -1, |error| error.core()?.may_have_run().map(i32::from)) }
+    unsafe {
+        read(error, -1, |error| {
+            let told = error.core().and_then(Error::may_have_run);
+            told.or(error.failure.ended.may_have_run).map(i32::from)
+        })
+    }
 }
 
 /// Of a command that timed out or whose connection was lost: as far as it is known, with the

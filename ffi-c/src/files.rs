@@ -30,7 +30,7 @@ unsafe fn read(sandbox: *const vtrix_sandbox, path: vtrix_str) -> Fallible<Op<Re
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.read(&path).await }))
+        Ok(Op::new(&sandbox.engine, "read", async move { inner.read(&path).await }))
     }
 }
 
@@ -89,7 +89,7 @@ unsafe fn write(
         let sandbox = usable(sandbox)?;
         let (path, content) = (owned(path, "path")?, owned(content, "content")?);
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.write(&path, content).await }))
+        Ok(Op::new(&sandbox.engine, "write", async move { inner.write(&path, content).await }))
     }
 }
 
@@ -156,8 +156,10 @@ unsafe fn edit(
         let path = owned(path, "path")?;
         let (old_text, new_text) = (owned(old_text, "old_text")?, owned(new_text, "new_text")?);
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.edit(&path, &old_text, &new_text).await })
-            .map(Data::from))
+        Ok(Op::new(&sandbox.engine, "edit", async move {
+            inner.edit(&path, &old_text, &new_text).await
+        })
+        .map(Data::from))
     }
 }
 

@@ -221,7 +221,7 @@ unsafe fn refresh(sandbox: *const vtrix_sandbox) -> Fallible<Op<()>> {
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.refresh().await }))
+        Ok(Op::new(&sandbox.engine, "refresh", async move { inner.refresh().await }))
     }
 }
 

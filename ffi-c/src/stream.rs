@@ -168,7 +168,7 @@ impl vtrix_stream {
     fn next(&self) -> Fallible<Op<Option<Arc<Held>>>> {
         let mut reading = self.read()?;
         let cancelled = self.cancelled();
-        Ok(Op::new(&self.engine, async move {
+        Ok(Op::reading(&self.engine, async move {
             reading.lent = None;
             tokio::select! {
                 biased;
@@ -211,7 +211,7 @@ impl vtrix_stream {
             reading.end();
             result
         };
-        Ok(Op::new(&self.engine, work).watched(watched))
+        Ok(Op::reading(&self.engine, work).watched(watched))
     }
 }
 

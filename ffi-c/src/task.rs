@@ -47,6 +47,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn is_cancelled(&self) -> bool {
+        *self.cancel.borrow()
+    }
+
     pub(crate) fn finish(&self) {
         self.done.store(true, Ordering::Release);
     }

@@ -10,7 +10,7 @@ use ::vtrix_sandbox::Error;
 use crate::buffer::{Data, vtrix_buffer, vtrix_buffer_fn};
 use crate::call::{Output, Told, begin, begin_done, complete, produce, vtrix_done_fn};
 use crate::completion::{Op, UserData, vtrix_drop_fn};
-use crate::error::{Fallible, vtrix_error};
+use crate::error::{Failure, Fallible, vtrix_error};
 use crate::guard::guard_value;
 use crate::handle::{Handle, Unique, free_unique, get, usable};
 use crate::options::{Options, flag, glance, init, read};
@@ -83,16 +83,29 @@ unsafe fn begun<'a>(
     }
 }
 
+/// A path on this machine, absolute: one that no text can tell is refused before anything begins.
+/// What is no path at all is for the core to refuse.
+fn local(path: String, name: &str) -> Fallible<PathBuf> {
+    match std::path::absolute(&path) {
+        Ok(absolute) if absolute.to_str().is_none() => Err(Failure::invalid(format!(
+            "{name} is relative to a working directory whose name is not UTF-8"
+        ))),
+        Ok(absolute) => Ok(absolute),
+        Err(_) => Ok(path.into()),
+    }
+}
+
 /// Makes a call that `sink` watches, if there is one.
 fn transfer<T: Send + 'static>(
     engine: &Arc<Engine>,
+    operation: &'static str,
     sink: Option<ProgressSink>,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Op<T> {
-    let Some(sink) = sink else { return Op::new(engine, work) };
+    let Some(sink) = sink else { return Op::new(engine, operation, work) };
     let watched = sink.watched();
     let stopped = watched.stop.stopped();
-    Op::new(engine, unless_stopped(stopped, work)).watched(watched)
+    Op::new(engine, operation, unless_stopped(stopped, work)).watched(watched)
 }
 
 /// # Safety
@@ -108,23 +121,25 @@ unsafe fn upload_file(
     unsafe {
         let (sandbox, options, sink) = begun(sandbox, options)?;
         flag(options.mkdir_recursive, "mkdir_recursive")?;
-        let mut upload = sandbox
-            .inner
-            .upload_file(owned(local_path, "local_path")?, owned(sandbox_path, "sandbox_path")?);
+        let mut upload = sandbox.inner.upload_file(
+            local(owned(local_path, "local_path")?, "local_path")?,
+            owned(sandbox_path, "sandbox_path")?,
+        );
         if options.mode != 0 {
             upload = upload.mode(options.mode);
         }
         if let Some(sink) = sink.clone() {
             upload = upload.progress(move |progress| sink.push(progress));
         }
-        Ok(transfer(&sandbox.engine, sink, upload.into_future()))
+        Ok(transfer(&sandbox.engine, "upload_file", sink, upload.into_future()))
     }
 }
 
 /// Uploads a file of any size and content.
 ///
 /// \param sandbox borrowed; not NULL.
-/// \param local_path borrowed; on this machine.
+/// \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+/// working directory that a relative one begins in.
 /// \param sandbox_path borrowed; in the sandbox.
 /// \param options borrowed; NULL is all defaults.
 /// \param out_error receives an owned error, or NULL; may be NULL.
@@ -143,7 +158,8 @@ pub unsafe extern "C" fn vtrix_sandbox_upload_file(
 /// As `vtrix_sandbox_upload_file`, without waiting.
 ///
 /// \param sandbox borrowed; not NULL.
-/// \param local_path borrowed; on this machine.
+/// \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+/// working directory that a relative one begins in.
 /// \param sandbox_path borrowed; in the sandbox.
 /// \param options borrowed; NULL is all defaults.
 /// \param on_done comes once, on a callback thread, maybe before this function returns; not NULL.
@@ -183,13 +199,16 @@ unsafe fn download_file(
         let (sandbox, options, sink) = begun(sandbox, options)?;
         let mut download = sandbox
             .inner
-            .download_file(owned(sandbox_path, "sandbox_path")?, owned(local_path, "local_path")?)
+            .download_file(
+                owned(sandbox_path, "sandbox_path")?,
+                local(owned(local_path, "local_path")?, "local_path")?,
+            )
             .mkdir_recursive(flag(options.mkdir_recursive, "mkdir_recursive")?);
         if let Some(sink) = sink.clone() {
             download = download.confirm(sink.clone().seen());
             download = download.progress(move |progress| sink.push(progress));
         }
-        let op = transfer(&sandbox.engine, sink, download.into_future());
+        let op = transfer(&sandbox.engine, "download_file", sink, download.into_future());
         Ok(op.map(|path| path.map(Data::from)))
     }
 }
@@ -199,7 +218,8 @@ unsafe fn download_file(
 ///
 /// \param sandbox borrowed; not NULL.
 /// \param sandbox_path borrowed; in the sandbox.
-/// \param local_path borrowed; on this machine.
+/// \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+/// working directory that a relative one begins in.
 /// \param options borrowed; NULL is all defaults.
 /// \param out_path receives an owned text, the absolute path, or NULL if the sandbox has no such
 /// file; not NULL.
@@ -225,7 +245,8 @@ pub unsafe extern "C" fn vtrix_sandbox_download_file(
 ///
 /// \param sandbox borrowed; not NULL.
 /// \param sandbox_path borrowed; in the sandbox.
-/// \param local_path borrowed; on this machine.
+/// \param local_path borrowed; on this machine. Like every text it is UTF-8, and so must be the
+/// working directory that a relative one begins in.
 /// \param options borrowed; NULL is all defaults.
 /// \param on_done comes once with what `vtrix_sandbox_download_file` gives, on a callback thread,
 /// maybe before this function returns; not NULL. Not called if this function fails.
@@ -272,6 +293,7 @@ impl Output for Saved {
     const NOTHING: Self::C = std::ptr::null_mut();
 
     fn into_c(self) -> Self::C {
+        // Nothing is lost: `local` refused what is no text.
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let inner = self.0.into_iter().map(|(remote, local)| (remote, local.map(text))).collect();
         vtrix_saved_list { inner }.into_raw()
@@ -290,14 +312,16 @@ unsafe fn download_files(
     // SAFETY: as this function's.
     unsafe {
         let (sandbox, options, sink) = begun(sandbox, options)?;
+        let files = pairs(files, files_len, "files")?.into_iter();
+        let files = files.map(|(remote, path)| Ok((remote, local(path, "files")?)));
         let mut download = sandbox
             .inner
-            .download_files(pairs(files, files_len, "files")?)
+            .download_files(files.collect::<Fallible<Vec<_>>>()?)
             .mkdir_recursive(flag(options.mkdir_recursive, "mkdir_recursive")?);
         if let Some(sink) = sink.clone() {
             download = download.progress(move |progress| sink.push(progress));
         }
-        Ok(transfer(&sandbox.engine, sink, download.into_future()).map(Saved))
+        Ok(transfer(&sandbox.engine, "download_files", sink, download.into_future()).map(Saved))
     }
 }
 

@@ -1,6 +1,8 @@
 /* What a caller can get wrong: it is refused by name, and nothing breaks. */
 #include "support.h"
 
+#include <unistd.h>
+
 static const char INVALID[] = {'a', (char)0xff, 'b'};
 
 static vtrix_str invalid_text(void)
@@ -129,6 +131,111 @@ static void options_of_other_versions(const vtrix_sandbox *sandbox)
     vtrix_run_options_init(&options, sizeof options);
     options.args_len = 3;
     FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), &options, &finished, &error));
+}
+
+static vtrix_bytes lying_bytes(void)
+{
+    vtrix_bytes bytes;
+    bytes.data = NULL;
+    bytes.len = 7;
+    return bytes;
+}
+
+/* What options point to is looked at as closely as an argument, and refused before anything begins. */
+static void pointers_inside_options(const vtrix_client *client, const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    vtrix_client *new_client = NULL;
+    vtrix_sandbox *new_sandbox = NULL;
+    vtrix_finished *finished = NULL;
+    vtrix_str bad[3];
+    size_t i;
+
+    bad[0] = invalid_text();
+    bad[1] = lying_text();
+    bad[2] = endless_text();
+    for (i = 0; i < 3; i++) {
+        vtrix_client_options client_options[5];
+        vtrix_run_options run[5];
+        vtrix_create_options create[4];
+        vtrix_pair pair = {bad[i], {"x", 1}}, value = {{"x", 1}, bad[i]};
+        vtrix_payload payload;
+        size_t k;
+
+        for (k = 0; k < 5; k++) {
+            vtrix_client_options_init(&client_options[k], sizeof client_options[k]);
+            vtrix_run_options_init(&run[k], sizeof run[k]);
+        }
+        client_options[0].base_url = bad[i];
+        client_options[1].token = bad[i];
+        client_options[2].project_id = bad[i];
+        client_options[3].proxy = bad[i];
+        client_options[4].no_proxy = bad[i];
+        run[0].args = &bad[i];
+        run[0].args_len = 1;
+        run[1].env = &pair;
+        run[2].env = &value;
+        run[1].env_len = run[2].env_len = 1;
+        run[3].working_dir = bad[i];
+        run[4].env_len = 3;
+        for (k = 0; k < 5; k++) {
+            FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_client_new(&client_options[k], &new_client, &error));
+            FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), &run[k], &finished, &error));
+        }
+        for (k = 0; k < 4; k++) {
+            vtrix_create_options_init(&create[k], sizeof create[k]);
+        }
+        memset(&payload, 0, sizeof payload);
+        payload.api = bad[i];
+        create[0].env = &pair;
+        create[1].labels = &value;
+        create[2].payloads = &payload;
+        create[0].env_len = create[1].labels_len = create[2].payloads_len = 1;
+        create[3].payloads_len = 2;
+        for (k = 0; k < 4; k++) {
+            FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+                  vtrix_client_create(client, VTRIX_STR("u"), &create[k], &new_sandbox, &error));
+        }
+    }
+    {
+        vtrix_client_options pem[2];
+        vtrix_run_options run;
+        for (i = 0; i < 2; i++) {
+            vtrix_client_options_init(&pem[i], sizeof pem[i]);
+        }
+        pem[0].extra_roots_pem = pem[1].client_identity_pem = lying_bytes();
+        for (i = 0; i < 2; i++) {
+            FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_client_new(&pem[i], &new_client, &error));
+        }
+        vtrix_run_options_init(&run, sizeof run);
+        run.stdin_data = lying_bytes();
+        FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_run(sandbox, VTRIX_STR("true"), &run, &finished, &error));
+    }
+}
+
+/* A path on this machine that no text can tell: nothing is begun, and nothing is told wrongly. */
+static void paths_that_no_text_tells(const vtrix_sandbox *sandbox)
+{
+    static char directory[] = "/tmp/vtrix-\xff-XXXXXX";
+    vtrix_error *error = NULL;
+    vtrix_buffer *path = NULL;
+    vtrix_saved_list *list = NULL;
+    vtrix_pair files[1];
+    char before[4096];
+
+    CHECK(getcwd(before, sizeof before) != NULL);
+    CHECK(mkdtemp(directory) != NULL && chdir(directory) == 0);
+    files[0].name = VTRIX_STR("/etc/passwd");
+    files[0].value = VTRIX_STR("saved");
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+          vtrix_sandbox_download_file(sandbox, VTRIX_STR("/etc/passwd"), VTRIX_STR("saved"), NULL, &path, &error));
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT, vtrix_sandbox_download_files(sandbox, files, 1, NULL, &list, &error));
+    FAILS(VTRIX_STATUS_INVALID_ARGUMENT,
+          vtrix_sandbox_upload_file(sandbox, VTRIX_STR("saved"), VTRIX_STR("x"), NULL, &error));
+    CHECK(access("saved", F_OK) != 0);
+    /* An absolute path has nothing to do with it. */
+    OK(vtrix_sandbox_upload_file(sandbox, VTRIX_STR("/etc/passwd"), VTRIX_STR("x"), NULL, &error));
+    CHECK(chdir(before) == 0 && rmdir(directory) == 0);
 }
 
 static void ran(void *user_data, vtrix_finished *finished, vtrix_error *error)
@@ -364,6 +471,8 @@ int main(void)
     sandbox = test_sandbox(client);
     null_everywhere(client, sandbox);
     options_of_other_versions(sandbox);
+    pointers_inside_options(client, sandbox);
+    paths_that_no_text_tells(sandbox);
     free_and_cancel(client);
     many_threads(sandbox);
     options_let_go(sandbox);

@@ -24,12 +24,16 @@ const TYPES: [&str; 12] = [
 ];
 
 /// Methods that are something else in these languages, and what.
-const OTHERWISE: [(&str, &str); 24] = [
+const OTHERWISE: [(&str, &str); 25] = [
     ("AttachOptions::new", "an argument of attach"),
     ("AttachOptions::env", "an argument of attach"),
     ("AttachOptions::envs", "an argument of attach"),
     ("Client::attach_with", "attach, with its argument"),
     ("Client::builder", "ClientOptions"),
+    (
+        "Client::create_telling",
+        "for the C interface, whose callers get an error of a cancelled call",
+    ),
     ("Client::from_env", "what the constructor does with what is not given"),
     ("ClientBuilder::base_url", "baseURL in Swift, as URL is written there"),
     ("ClientBuilder::build", "the constructor"),

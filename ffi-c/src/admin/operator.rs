@@ -26,7 +26,7 @@ unsafe fn pool_status(client: *const vtrix_client) -> Fallible<Op<PoolStatus>> {
     unsafe {
         let client = usable(client)?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.pool_status().await }))
+        Ok(Op::new(&client.engine, "pool_status", async move { inner.pool_status().await }))
     }
 }
 
@@ -81,7 +81,9 @@ unsafe fn rolling_start(
         let client = usable(client)?;
         let image = given(image, "image")?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.rolling_start(image.as_deref()).await }))
+        Ok(Op::new(&client.engine, "rolling_start", async move {
+            inner.rolling_start(image.as_deref()).await
+        }))
     }
 }
 
@@ -135,7 +137,7 @@ unsafe fn rolling_status(client: *const vtrix_client) -> Fallible<Op<RollingStat
     unsafe {
         let client = usable(client)?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.rolling_status().await }))
+        Ok(Op::new(&client.engine, "rolling_status", async move { inner.rolling_status().await }))
     }
 }
 
@@ -185,7 +187,7 @@ unsafe fn rolling_cancel(client: *const vtrix_client) -> Fallible<Op<RollingStat
     unsafe {
         let client = usable(client)?;
         let inner = client.inner.clone();
-        Ok(Op::new(&client.engine, async move { inner.rolling_cancel().await }))
+        Ok(Op::new(&client.engine, "rolling_cancel", async move { inner.rolling_cancel().await }))
     }
 }
 

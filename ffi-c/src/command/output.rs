@@ -24,7 +24,7 @@ unsafe fn logs(command: *const vtrix_command) -> Fallible<Op<Opened>> {
     unsafe {
         let command = usable(command)?;
         let (inner, engine) = (command.inner.clone(), command.engine.clone());
-        Ok(Op::new(&command.engine, async move { inner.logs().await })
+        Ok(Op::new(&command.engine, "logs", async move { inner.logs().await })
             .map(|stream| Opened(engine, Source::Log(stream))))
     }
 }
@@ -87,7 +87,9 @@ unsafe fn collect_output(
             }
         };
         let inner = command.inner.clone();
-        Ok(Op::new(&command.engine, async move { inner.collect_output(streams).await }))
+        Ok(Op::new(&command.engine, "collect_output", async move {
+            inner.collect_output(streams).await
+        }))
     }
 }
 
@@ -144,7 +146,7 @@ unsafe fn stdout(command: *const vtrix_command) -> Fallible<Op<CollectedOutput>>
     unsafe {
         let command = usable(command)?;
         let inner = command.inner.clone();
-        Ok(Op::new(&command.engine, async move { inner.stdout().await }))
+        Ok(Op::new(&command.engine, "stdout", async move { inner.stdout().await }))
     }
 }
 
@@ -195,7 +197,7 @@ unsafe fn stderr(command: *const vtrix_command) -> Fallible<Op<CollectedOutput>>
     unsafe {
         let command = usable(command)?;
         let inner = command.inner.clone();
-        Ok(Op::new(&command.engine, async move { inner.stderr().await }))
+        Ok(Op::new(&command.engine, "stderr", async move { inner.stderr().await }))
     }
 }
 

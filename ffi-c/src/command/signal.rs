@@ -21,7 +21,7 @@ unsafe fn kill(command: *const vtrix_command, signal: vtrix_str) -> Fallible<Op<
         let command = usable(command)?;
         let signal = signal_of(signal)?;
         let inner = command.inner.clone();
-        Ok(Op::new(&command.engine, async move { inner.kill(signal).await }))
+        Ok(Op::new(&command.engine, "kill", async move { inner.kill(signal).await }))
     }
 }
 

@@ -67,7 +67,7 @@ unsafe fn write_files(
         let sandbox = usable(sandbox)?;
         let files = read_files(files, files_len)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.write_files(files).await }))
+        Ok(Op::new(&sandbox.engine, "write_files", async move { inner.write_files(files).await }))
     }
 }
 
@@ -129,7 +129,7 @@ unsafe fn read_to_buffer(
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move {
+        Ok(Op::new(&sandbox.engine, "read_to_buffer", async move {
             match max {
                 0 => inner.read_to_buffer(&path).await,
                 max => inner.read_to_buffer_up_to(&path, max).await,
@@ -198,7 +198,7 @@ unsafe fn read_stream(
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let (inner, engine) = (sandbox.inner.clone(), sandbox.engine.clone());
-        Ok(Op::new(&sandbox.engine, async move {
+        Ok(Op::new(&sandbox.engine, "read_stream", async move {
             match chunk_size {
                 0 => inner.read_stream(&path).await,
                 size => inner.read_stream_with(&path, size).await,

@@ -28,7 +28,7 @@ unsafe fn mkdir(sandbox: *const vtrix_sandbox, path: vtrix_str) -> Fallible<Op<(
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.mkdir(&path).await }))
+        Ok(Op::new(&sandbox.engine, "mkdir", async move { inner.mkdir(&path).await }))
     }
 }
 
@@ -81,7 +81,8 @@ unsafe fn list_files(sandbox: *const vtrix_sandbox, path: vtrix_str) -> Fallible
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.list_files(&path).await }).map(Entries))
+        Ok(Op::new(&sandbox.engine, "list_files", async move { inner.list_files(&path).await })
+            .map(Entries))
     }
 }
 
@@ -136,7 +137,7 @@ unsafe fn stat(sandbox: *const vtrix_sandbox, path: vtrix_str) -> Fallible<Op<Fi
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.stat(&path).await }))
+        Ok(Op::new(&sandbox.engine, "stat", async move { inner.stat(&path).await }))
     }
 }
 
@@ -191,7 +192,7 @@ unsafe fn exists(sandbox: *const vtrix_sandbox, path: vtrix_str) -> Fallible<Op<
         let sandbox = usable(sandbox)?;
         let path = owned(path, "path")?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.exists(&path).await }))
+        Ok(Op::new(&sandbox.engine, "exists", async move { inner.exists(&path).await }))
     }
 }
 

@@ -38,7 +38,7 @@ unsafe fn stop(
             options = options.timeout(time);
         }
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.stop(options).await }))
+        Ok(Op::new(&sandbox.engine, "stop", async move { inner.stop(options).await }))
     }
 }
 
@@ -91,7 +91,7 @@ unsafe fn start(sandbox: *const vtrix_sandbox) -> Fallible<Op<()>> {
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.start().await }))
+        Ok(Op::new(&sandbox.engine, "start", async move { inner.start().await }))
     }
 }
 
@@ -140,7 +140,7 @@ unsafe fn restart(sandbox: *const vtrix_sandbox) -> Fallible<Op<()>> {
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.restart().await }))
+        Ok(Op::new(&sandbox.engine, "restart", async move { inner.restart().await }))
     }
 }
 
@@ -188,7 +188,7 @@ unsafe fn delete(sandbox: *const vtrix_sandbox) -> Fallible<Op<()>> {
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.delete().await }))
+        Ok(Op::new(&sandbox.engine, "delete", async move { inner.delete().await }))
     }
 }
 
@@ -238,7 +238,9 @@ unsafe fn wait_until_active(sandbox: *const vtrix_sandbox, timeout_ms: u64) -> F
         let sandbox = usable(sandbox)?;
         let limit = time_or(timeout_ms, ACTIVE_TIMEOUT);
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.wait_until_active(limit).await }))
+        Ok(Op::new(&sandbox.engine, "wait_until_active", async move {
+            inner.wait_until_active(limit).await
+        }))
     }
 }
 

@@ -18,7 +18,7 @@ unsafe fn extend(sandbox: *const vtrix_sandbox, seconds: u64) -> Fallible<Op<()>
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.extend(seconds).await }))
+        Ok(Op::new(&sandbox.engine, "extend", async move { inner.extend(seconds).await }))
     }
 }
 
@@ -71,7 +71,7 @@ unsafe fn extend_timeout(sandbox: *const vtrix_sandbox, seconds: u64) -> Fallibl
     unsafe {
         let sandbox = usable(sandbox)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.extend_timeout(seconds).await }))
+        Ok(Op::new(&sandbox.engine, "extend", async move { inner.extend_timeout(seconds).await }))
     }
 }
 

@@ -35,7 +35,7 @@ unsafe fn update(
             options = options.image(image);
         }
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.update(options).await }))
+        Ok(Op::new(&sandbox.engine, "update", async move { inner.update(options).await }))
     }
 }
 
@@ -92,7 +92,7 @@ unsafe fn configure(
         let sandbox = usable(sandbox)?;
         let payloads = read_payloads(payloads, payloads_len)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.configure(payloads).await }))
+        Ok(Op::new(&sandbox.engine, "configure", async move { inner.configure(payloads).await }))
     }
 }
 

@@ -33,7 +33,7 @@ unsafe fn run(
     unsafe {
         let Prepared { engine, run, on_event, user } = prepare(sandbox, command, options)?;
         if on_event.is_none() {
-            return Ok(ended(Op::new(&engine, run.into_future()), engine));
+            return Ok(ended(Op::new(&engine, "run", run.into_future()), engine));
         }
         let sink = Sink::new(on_event, user, &engine.watching_lane()?)?;
         let watched = sink.watched();
@@ -44,7 +44,7 @@ unsafe fn run(
             .stdout(Brake(sink.clone()))
             .stderr(Brake(sink));
         let work = unless_stopped(stopped, run.into_future());
-        Ok(ended(Op::new(&engine, work).watched(watched), engine))
+        Ok(ended(Op::new(&engine, "run", work).watched(watched), engine))
     }
 }
 
@@ -112,7 +112,7 @@ unsafe fn spawn(
     unsafe {
         let Prepared { engine, run, on_event, .. } = prepare(sandbox, command, options)?;
         unwatched(on_event, "spawn")?;
-        Ok(Op::new(&engine.clone(), run.spawn()).map(|inner| Started { engine, inner }))
+        Ok(Op::new(&engine.clone(), "spawn", run.spawn()).map(|inner| Started { engine, inner }))
     }
 }
 
@@ -175,7 +175,7 @@ unsafe fn stream(
     unsafe {
         let Prepared { engine, run, on_event, .. } = prepare(sandbox, command, options)?;
         unwatched(on_event, "stream: forward the stream")?;
-        Ok(Op::new(&engine.clone(), run.stream())
+        Ok(Op::new(&engine.clone(), "stream", run.stream())
             .map(|stream| Opened(engine, Source::Exec(stream))))
     }
 }

@@ -28,7 +28,7 @@ unsafe fn exec_logs(sandbox: *const vtrix_sandbox, cmd_id: vtrix_str) -> Fallibl
         let sandbox = usable(sandbox)?;
         let cmd_id = owned(cmd_id, "cmd_id")?;
         let (inner, engine) = (sandbox.inner.clone(), sandbox.engine.clone());
-        Ok(Op::new(&sandbox.engine, async move { inner.exec_logs(&cmd_id).await })
+        Ok(Op::new(&sandbox.engine, "exec_logs", async move { inner.exec_logs(&cmd_id).await })
             .map(|stream| Opened(engine, Source::Exec(stream))))
     }
 }
@@ -90,7 +90,7 @@ unsafe fn kill(
         let cmd_id = owned(cmd_id, "cmd_id")?;
         let signal = signal_of(signal)?;
         let inner = sandbox.inner.clone();
-        Ok(Op::new(&sandbox.engine, async move { inner.kill(&cmd_id, signal).await }))
+        Ok(Op::new(&sandbox.engine, "kill", async move { inner.kill(&cmd_id, signal).await }))
     }
 }
 
