@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nbclient
@@ -118,3 +119,21 @@ async def test_the_notebook_in_a_minute(tmp_path: Path) -> None:
     )
     assert "hello from a sandbox" in text
     assert "from asyncio" in text
+
+
+async def test_a_bar_in_a_notebook(tmp_path: Path) -> None:
+    lines = """
+        import vtrix_sandbox
+        gw = vtrix_sandbox.LocalGateway().start()
+        sandbox = gw.client().create("notebook")
+        open("f", "wb").write(b"x" * 3_000_000)
+        sandbox.upload_file("f", "/workspace/f", progress=True)
+        gw.close()
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(lines))])
+    done = await nbclient.NotebookClient(
+        notebook, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).async_execute()
+    shown = "".join(output.get("text", "") for output in done.cells[0].outputs)
+    # There are no widgets here, of which tqdm tells, and draws in text.
+    assert "f: 100%" in shown, shown
