@@ -112,6 +112,26 @@ async fn a_farewell_of_any_kind_ends_the_connection() {
     site.until_descriptors(before).await;
 }
 
+/// What was asked for before the farewell is done, even where both come in one piece.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_that_comes_with_the_farewell() {
+    let site = Site::new(&[]).await;
+    let mut bystander = site.bystander().await;
+    for way in [Way::Executor, Way::Relayed] {
+        let command = json!({"command": "sleep 1000", "detached": true});
+        let started = bystander.call("exec", command).await;
+        let name = started["result"]["cmd_id"].as_str().expect("a name").to_owned();
+        let params = json!({"cmd_id": name, "signal": "SIGKILL"});
+        let kill = json!({"id": 1, "method": "kill", "params": params}).to_string();
+        let mut raw = site.connect(way).await;
+        raw.send(&[text(&kill), close(1000, b"")].concat()).await;
+        assert!(matches!(listen(&mut raw, |_| false).await.1, Outcome::Closed(_)));
+        // It ends, and not by itself.
+        let ended = bystander.call("exec_logs", json!({"cmd_id": name})).await;
+        assert_eq!(ended["result"]["exit_code"], 137, "{way:?}: {ended}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_is_one_calls_at_a_time() {
     let site = Site::new(&[]).await;
