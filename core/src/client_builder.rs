@@ -218,9 +218,19 @@ impl ClientBuilder {
         self
     }
 
-    /// What is reached without a proxy, separated by commas: names (which include the names below
-    /// them), addresses, networks such as `10.0.0.0/8`, or `*`. Not given, it is `NO_PROXY`; empty:
-    /// nothing, whatever the environment says.
+    /// What is reached without a proxy. Entries are separated by commas or spaces. Each is
+    ///
+    /// - `*`: every gateway;
+    /// - a name, which includes the names below it: `example.com`, `.example.com` and
+    ///   `*.example.com` mean the same;
+    /// - an address, an IPv6 one in brackets or without;
+    /// - a network, such as `10.0.0.0/8` or `fd00::/8`.
+    ///
+    /// A name, an IPv4 address, or an IPv6 address in brackets may be followed by `:PORT`, and is
+    /// then about that port alone. No name is resolved: an address exempts no gateway that is given
+    /// by its name. What is none of these is refused by [`build`](Self::build). Not given, it is
+    /// `NO_PROXY`, of which such entries are passed over; empty: nothing, whatever the environment
+    /// says.
     pub fn no_proxy(mut self, list: impl Into<String>) -> Self {
         self.proxy.no_proxy = Some(list.into());
         self

@@ -221,7 +221,14 @@ impl Sandbox {
     pub async fn list_files(&self, path: &str) -> Result<Vec<FileEntry>> {
         let entries: Option<Vec<files::FileEntry>> =
             self.on_path("list_files", LIST_FILES, path).await?;
-        Ok(entries.unwrap_or_default().into_iter().map(FileEntry::from).collect())
+        let entries = entries.unwrap_or_default();
+        // Every other field may be left out.
+        if entries.iter().any(|entry| entry.name.is_empty()) {
+            let message = format!("{path}: the list has an entry without a name");
+            let error = Error::new(ErrorKind::Protocol, message).with_may_have_run(true);
+            return Err(error.called("list_files"));
+        }
+        Ok(entries.into_iter().map(FileEntry::from).collect())
     }
 
     /// Looks at a path; that nothing is there is no error. Cancel-safe.

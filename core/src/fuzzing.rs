@@ -8,12 +8,15 @@ use std::sync::OnceLock;
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use url::Url;
 
 use crate::assembly::{Assembly, collected};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::events::Events;
+use crate::no_proxy;
 use crate::outcome::Streams;
+use crate::proxy::{Proxy, ProxyOptions};
 use crate::quote::command_line;
 use crate::sandbox::Sandbox;
 use crate::transport::fuzzing::{collect, route};
@@ -21,7 +24,7 @@ use crate::transport::{Chunk, Frame, Started};
 use crate::types::SandboxInfo;
 use crate::validate;
 
-pub use crate::transport::fuzzing::session;
+pub use crate::transport::fuzzing::{answer, session};
 
 #[derive(Arbitrary, Debug)]
 enum Piece<'a> {
@@ -164,6 +167,54 @@ pub fn options(url: &str, token: &str, pem: &[u8], id: &str) {
         let read: Vec<u8> = percent_decoded(segment);
         assert_eq!(read, id.as_bytes(), "an id is one segment, whatever it holds");
     });
+}
+
+/// A proxy's URL and, after a line's end, what is reached without one: refused without showing a
+/// secret, which each `~` stands for, or the same proxy whichever way it is said.
+pub fn proxy(text: &str) {
+    const SECRET: &str = "hunter2";
+    let text = text.replace('~', SECRET);
+    let (url, list) = text.split_once('\n').unwrap_or((&text, ""));
+    let gateways = ["http://gateway.example:8080/x", "https://10.1.2.3", "http://[fd00::1]:8080"];
+    for gateway in gateways.map(|url| Url::parse(url).expect("a URL")) {
+        let choose = |proxy: &str, no_proxy: &str| {
+            let option = |text: &str| Some(text.to_owned());
+            let options = ProxyOptions { proxy: option(proxy), no_proxy: option(no_proxy) };
+            Proxy::choose(&gateway, &options, &|_| None)
+        };
+        let covered = no_proxy::covers(list, &gateway);
+        // A list is its entries, wherever they stand.
+        let longer = format!("{list},other.example {list}");
+        assert_eq!(no_proxy::covers(&longer, &gateway), covered);
+        assert!(no_proxy::covers(&format!("{list} *"), &gateway));
+        let good = no_proxy::first_mistake(list).is_none();
+        let by_option = match choose(url, list) {
+            Ok(found) => found,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+                assert!(!format!("{error} {error:?}").contains(SECRET), "an error shows a secret");
+                assert!(!good || error.message().starts_with("proxy"));
+                continue;
+            }
+        };
+        assert!(good || url.trim().is_empty(), "a mistake was taken");
+        assert!(by_option.is_none() || !covered);
+        // In the environment it means the same, for what is not this very host.
+        let named = |name: &str| match name {
+            "ALL_PROXY" => Some(url.to_owned()),
+            "no_proxy" => Some(list.to_owned()),
+            _ => None,
+        };
+        let by_environment = Proxy::choose(&gateway, &ProxyOptions::default(), &named);
+        let by_environment = by_environment.expect("as the option");
+        let name = |proxy: &Option<Proxy>| proxy.as_ref().map(Proxy::name);
+        assert_eq!(name(&by_environment), name(&by_option));
+        let Some(proxy) = by_option else { continue };
+        assert!(!proxy.host.is_empty());
+        assert!(proxy.host.contains(SECRET) || !format!("{proxy:?}").contains(SECRET));
+        let again = choose(&proxy.name(), "").expect("its own name").expect("the same proxy");
+        assert_eq!((again.kind, &again.host, again.port), (proxy.kind, &proxy.host, proxy.port));
+    }
 }
 
 fn percent_decoded(segment: &str) -> Vec<u8> {

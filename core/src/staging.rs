@@ -19,6 +19,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use vtrix_protocol::files::{WRITE_BINARY, WriteBinaryParams};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +28,7 @@ use crate::runtime::Outstanding;
 use crate::sandbox::Sandbox;
 use crate::script::{self, IS_A_DIRECTORY, LACKS_A_PROGRAM, NOT_A_REGULAR_FILE};
 use crate::transfer::temporary_name;
+use crate::transport::Retry;
 
 /// Bytes of a part. Each in flight costs about four times that in memory: the bytes, their base64,
 /// the message, and its copy on the way out.
@@ -236,8 +238,8 @@ impl Staging {
         Ok(())
     }
 
-    /// Removes the directory, after the parts in flight, in a task of its own that ends after half
-    /// a minute at the latest; `None` if there is nothing to remove or nobody to remove it.
+    /// Removes the directory and what is in flight to it, in a task of its own that ends after half a
+    /// minute at the latest; `None` if there is nothing to remove or nobody to remove it.
     pub(crate) fn discard(&mut self) -> Option<JoinHandle<()>> {
         if std::mem::replace(&mut self.clean, true) {
             return None;
@@ -249,20 +251,44 @@ impl Staging {
         } else {
             format!("rm -rf -- {}", quote(&self.directory))
         };
-        let clean_up = async move {
-            let () = in_flight.for_each(|_| std::future::ready(())).await;
-            if let Err(error) = remove(&sandbox, &script).await {
-                tracing::debug!(%error, "the remains of an upload could not be removed");
-            }
-        };
         let outstanding = Outstanding::new();
         let clean_up = async move {
             let _outstanding = outstanding;
-            let _ = tokio::time::timeout(CLEAN_UP, clean_up).await;
+            if timeout(CLEAN_UP, clean_up(&sandbox, in_flight, &script)).await.is_err() {
+                tracing::debug!("the remains of an upload could not be removed in time");
+            }
         };
         // Dropping must not need a runtime of the caller's.
         let runtime = self.runtime.take().map_or_else(crate::runtime::shared, Ok);
         runtime.ok().map(|runtime| runtime.spawn(clean_up))
+    }
+}
+
+/// Removes the directory, again where the connection does not let it, until whoever called gives up.
+///
+/// A part that lands later brings the directory back. So parts are waited for, but for half of the
+/// time alone: one that is stuck may take longer than there is. What of them is still on its way
+/// when the directory is gone is waited for after that, and the directory is removed once more.
+async fn clean_up(
+    sandbox: &Sandbox,
+    mut in_flight: FuturesUnordered<BoxFuture<'static, Result<Arrived>>>,
+    script: &str,
+) {
+    let landed =
+        async |in_flight: &mut FuturesUnordered<_>| while in_flight.next().await.is_some() {};
+    let _ = timeout(CLEAN_UP / 2, landed(&mut in_flight)).await;
+    let mut retry = Retry::within(CLEAN_UP);
+    loop {
+        match remove(sandbox, script).await {
+            Ok(()) if in_flight.is_empty() => return,
+            Ok(()) => landed(&mut in_flight).await,
+            Err(error) => {
+                tracing::debug!(%error, "the remains of an upload could not be removed");
+                if !error.kind().is_of_connection() || retry.again(error).await.is_err() {
+                    return;
+                }
+            }
+        }
     }
 }
 

@@ -4,9 +4,9 @@
 //! and needs no runtime.
 
 use super::driver::Order;
+use super::frame::Frame;
 use super::link::{Lease, abandoned_by_driver};
 use super::queue;
-use super::session::Frame;
 use super::ticket::Ticket;
 use crate::error::Result;
 

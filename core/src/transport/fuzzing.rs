@@ -1,15 +1,22 @@
-//! The session and the collector under arbitrary events: what must hold whatever a peer does.
+//! The session, the collector and answers over HTTP under whatever comes: what must hold whatever a
+//! peer does.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use arbitrary::{Arbitrary, Unstructured};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use url::Url;
+use vtrix_protocol::control::Envelope;
 
+use super::answer::Answer;
+use super::frame::Frame;
+use super::retry::retry_after;
 use super::routes::sandbox_url;
-use super::session::{Frame, Left, Opening, Session, Step};
+use super::session::{Left, Opening, Session, Step};
 use super::sink::{Collected, Collector, Sink};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -329,6 +336,61 @@ pub(crate) fn collect(max: usize, frames: Vec<Frame>, end: Result<Box<RawValue>>
     }
     sink.end(end);
     waiting.try_recv().expect("an end is told at once")
+}
+
+/// An answer over HTTP: the first three lines of `text` are its status and the headers `Location`
+/// and `Retry-After`, and the rest is its body, where a `~` is somebody's secret. An error says what
+/// the status says, and shows no secret but that of a host that it names, or of an envelope, whose
+/// words are for people.
+pub fn answer(text: &str) {
+    let text = text.replace('~', SECRET);
+    let mut parts = text.splitn(4, '\n');
+    let mut part = || parts.next().unwrap_or_default();
+    let Ok(status) = StatusCode::from_bytes(part().as_bytes()) else { return };
+    let mut headers = HeaderMap::new();
+    for name in [LOCATION, RETRY_AFTER] {
+        if let Ok(value) = HeaderValue::from_str(part()) {
+            headers.insert(name, value);
+        }
+    }
+    let body = part().to_owned();
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let named = [location.trim().to_owned(), format!("http:{}", location.trim())];
+    let place_is_secret = named.iter().filter_map(|url| Url::parse(url).ok()).any(|url| {
+        url.scheme().contains(SECRET) || url.host_str().is_some_and(|host| host.contains(SECRET))
+    });
+    let after = headers.get(RETRY_AFTER).map(HeaderValue::as_bytes);
+    let wait = retry_after(&headers);
+    if let Some(digits) = after.filter(|after| after.iter().all(u8::is_ascii_digit)) {
+        let seconds = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        assert_eq!(wait, seconds.map(std::time::Duration::from_secs));
+    }
+    let envelope = serde_json::from_str::<Envelope<serde_json::Value>>(&body).ok();
+    let bytes = body.clone().into();
+    let error = match (Answer { status, headers, body: bytes }).envelope() {
+        Ok(read) => {
+            assert!(status.is_success() && read.code == 0);
+            return;
+        }
+        Err(error) => error,
+    };
+    assert_eq!(error.http_status(), Some(status.as_u16()));
+    assert_eq!(error.retry_after(), wait);
+    assert!(error.message().len() < 16 * 1024 && !error.message().is_empty());
+    if !status.is_success() {
+        assert_eq!(error.kind(), ErrorKind::of_http_status(status.as_u16()));
+    }
+    match &envelope {
+        None => {
+            let shown = format!("{error} {error:?}");
+            assert!(place_is_secret || !shown.contains(SECRET), "an error shows a secret");
+            assert!(!status.is_success() || error.kind() == ErrorKind::Protocol);
+        }
+        Some(envelope) => {
+            assert!(!status.is_success() || envelope.code != 0);
+            assert_eq!(error.code(), Some(envelope.code));
+        }
+    }
 }
 
 /// Where a sandbox is connected to.

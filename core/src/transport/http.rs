@@ -39,6 +39,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// generous labels is a tenth of it.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
+/// Head of an answer of the control plane, in bytes, as that of an upgrade. Without a word hyper takes
+/// four hundred thousand.
+const LARGEST_HEAD: usize = 64 * 1024;
+
 /// An HTTP connection that carries nothing is kept so long at most: servers commonly close theirs
 /// after a minute, and a request that is written just then is of unknown outcome.
 const HTTP_IDLE: Duration = Duration::from_secs(50);
@@ -81,6 +85,7 @@ impl ControlPlane {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(config.idle_timeout.min(HTTP_IDLE))
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http1_max_buf_size(LARGEST_HEAD)
             .build(connector);
         let mut headers = config.credentials()?;
         let agent = concat!("vtrix-sandbox/", env!("CARGO_PKG_VERSION"));

@@ -6,9 +6,10 @@
 //!
 //! Inside a link, `session` is the state of one connection without any IO: ids, open calls,
 //! streams, and what a cut does to each. `driver` is the one task that owns a socket and feeds
-//! its session; `writer` is its sending half. `sink` is where a call's frames go, `queue` the
-//! bounded way from a driver to one reader, `exchange` that reader's end. `pool` chooses the
-//! connection for a call. `ticket` tells for sure whether a call went out. `socket` makes sockets.
+//! its session; `writer` is its sending half. A `frame` is what came for one call, `sink` is where a
+//! call's frames go, `queue` the bounded way from a driver to one reader, `exchange` that reader's
+//! end. `pool` chooses the connection for a call. `ticket` tells for sure whether a call went out.
+//! `socket` makes sockets.
 //!
 //! Both ways share one `connector`: name, TCP, proxy (`tunnel`) and TLS (`tls`). `retry` says what
 //! is made again, and when.
@@ -18,6 +19,7 @@ mod answer;
 mod connector;
 mod driver;
 mod exchange;
+mod frame;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod http;
@@ -37,9 +39,9 @@ mod upgrade;
 mod writer;
 
 pub(crate) use self::exchange::Exchange;
+pub(crate) use self::frame::{Chunk, Frame, Started};
 pub(crate) use self::http::ControlPlane;
 pub(crate) use self::link::Link;
 pub(crate) use self::retry::{Retry, deadline};
-pub(crate) use self::session::{Chunk, Frame, Started};
 pub(crate) use self::sink::Collected;
 pub(crate) use self::ticket::Ticket;

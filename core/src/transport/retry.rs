@@ -41,6 +41,11 @@ impl Retry {
         Self { left: config.max_retries, wait: FIRST_WAIT, deadline }
     }
 
+    /// For what is made again as often as there is time.
+    pub(crate) fn within(limit: Duration) -> Self {
+        Self { left: u32::MAX, wait: FIRST_WAIT, deadline: deadline(limit) }
+    }
+
     /// Waits until the call may be made again after `error`, or gives the error back where it may
     /// not. Cancel-safe.
     pub(crate) async fn again(&mut self, error: Error) -> Result<()> {

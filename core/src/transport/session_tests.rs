@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::transport::queue::Weigh as _;
 
 fn session_with(ids: &[u64], kill: bool) -> Session<u64> {
     let mut session = Session::new();

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use vtrix_protocol::text::whole_characters;
 
+use super::frame::{Chunk, Frame, Started};
 use super::queue;
-use super::session::{Chunk, Frame, Started};
 use crate::error::{Error, Result};
 use crate::outcome::OutputStream;
 use crate::pieces::Pieces;

@@ -1,6 +1,6 @@
 //! TLS before a gateway, as an operator's reverse proxy does it: it ends TLS and copies bytes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,10 +39,24 @@ impl TlsFront {
         identity: &Identity,
         clients: Option<&Authority>,
     ) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), target, identity, clients).await
+    }
+
+    /// The same, at an address of this machine.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_at(
+        address: IpAddr,
+        target: SocketAddr,
+        identity: &Identity,
+        clients: Option<&Authority>,
+    ) -> Self {
         let tls = Mutex::new(server_config(identity, clients));
         let shared = Arc::new(Shared { target, tls, shaken: AtomicU64::new(0) });
         let serving = Arc::clone(&shared);
-        let listener = Listener::start(move |stream| serve(stream, Arc::clone(&serving))).await;
+        let serve = move |stream| serve(stream, Arc::clone(&serving));
+        let listener = Listener::start_at(address, serve).await;
         Self { listener, shared }
     }
 

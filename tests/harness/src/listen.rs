@@ -1,6 +1,6 @@
 //! A listener of a test's own: one task for each connection, all of which end with it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,7 +20,18 @@ impl Listener {
     pub(crate) async fn start<F: Future<Output = ()> + Send + 'static>(
         serve: impl Fn(TcpStream) -> F + Send + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), serve).await
+    }
+
+    /// The same, at an address.
+    ///
+    /// # Panics
+    /// No port of the address is free.
+    pub(crate) async fn start_at<F: Future<Output = ()> + Send + 'static>(
+        address: IpAddr,
+        serve: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("a free port");
         let addr = listener.local_addr().expect("a bound listener has an address");
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();

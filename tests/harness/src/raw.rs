@@ -270,11 +270,18 @@ async fn take_request(stream: &mut TcpStream) -> Option<()> {
 impl Session {
     /// The next request's number and method.
     pub async fn request(&mut self) -> Option<(u64, String)> {
+        let call = self.call().await?;
+        Some((call["id"].as_u64()?, call["method"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// The next request, whole. Cancel-safe.
+    pub async fn call(&mut self) -> Option<serde_json::Value> {
         loop {
             let Message::Text(text) = self.0.next().await?.ok()? else { continue };
-            let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-            let Some(id) = json["id"].as_u64() else { continue };
-            return Some((id, json["method"].as_str().unwrap_or_default().to_owned()));
+            let call: serde_json::Value = serde_json::from_str(&text).ok()?;
+            if call["id"].is_u64() {
+                return Some(call);
+            }
         }
     }
 

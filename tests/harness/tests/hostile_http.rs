@@ -118,8 +118,10 @@ async fn envelopes_with_the_wrong_types() {
 
 #[tokio::test]
 async fn heads_that_are_none() {
+    let long = [b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'x'; 128 * 1024]].concat();
     for (bytes, kind) in [
-        (&b"HTTP/9.9 200 OK\r\n\r\n"[..], ErrorKind::Protocol),
+        (&long[..], ErrorKind::Protocol),
+        (b"HTTP/9.9 200 OK\r\n\r\n", ErrorKind::Protocol),
         (b"HTTP/1.1 2000 OK\r\n\r\n", ErrorKind::Protocol),
         (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", ErrorKind::Protocol),
         (b"HTTP/1.1 200 OK\r\nbad\x01name: x\r\n\r\n", ErrorKind::Protocol),

@@ -1,6 +1,7 @@
 //! Proxies: each kind, with and without a password, to http and https gateways, for the control
 //! plane and the WebSocket alike.
 
+use std::net::{Ipv6Addr, SocketAddr};
 use std::process::{Command, Output};
 
 use vtrix_harness::{Authority, Harness, Proxy, ProxyProtocol, RawPeer, TlsFront};
@@ -77,11 +78,15 @@ async fn every_kind_of_proxy_to_every_kind_of_gateway() {
 #[tokio::test]
 async fn a_wrong_password_and_a_missing_one() {
     let harness = gateway().await;
-    for (scheme, protocol) in [("http", ProxyProtocol::Http), ("socks5h", ProxyProtocol::Socks5)] {
-        let proxy = Proxy::builder(protocol).user("user", "right").start().await;
+    let authority = Authority::new();
+    for (scheme, protocol, _) in KINDS {
+        let identity = authority.identity("127.0.0.1");
+        let proxy =
+            Proxy::builder(protocol).identity(&identity).user("user", "right").start().await;
         for user in ["user:hunter2@", ""] {
             let url = format!("{scheme}://{user}{}", proxy.addr());
-            let client = harness.client_builder(harness.url()).proxy(url).build().unwrap();
+            let builder = harness.client_builder(harness.url()).extra_root_pem(authority.pem());
+            let client = builder.proxy(url).build().unwrap();
             let error = client.list(ListOptions::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ProxyRefused, "{error:?}");
             assert!(!error.retryable() && error.may_have_run() == Some(false));
@@ -184,15 +189,123 @@ fn probe(harness: &Harness, gateway: &str, variables: &[(&str, &str)]) -> Output
     command.output().unwrap()
 }
 
+/// This machine, by an address for which the environment's proxy is asked.
+const HERE: &str = "0.0.0.0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_proxy_by_the_environment() {
+    let harness = gateway().await;
+    let authority = Authority::new();
+    let roots = Roots::of(&authority);
+    for (scheme, protocol, remote_dns) in KINDS {
+        let host = if remote_dns { Proxy::NAME } else { HERE };
+        let front = TlsFront::start(harness.addr(), &authority.identity(host), None).await;
+        for password in [None, Some(PASSWORD)] {
+            let mut proxy = Proxy::builder(protocol).identity(&authority.identity("127.0.0.1"));
+            if let Some(password) = password {
+                proxy = proxy.user("user", password);
+            }
+            let proxy = proxy.start().await;
+            let url = proxy.url(scheme);
+            let plain = format!("http://{host}:{}", harness.addr().port());
+            for (gateway, variables) in [
+                (plain, ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]),
+                (front.url(host), ["HTTPS_PROXY", "https_proxy", "all_proxy"]),
+            ] {
+                // Each variable by itself is the other test's.
+                let variable = variables[url.len() % variables.len()];
+                let before = proxy.asked().len();
+                let output = probe(&harness, &gateway, &[roots.variable(), (variable, &url)]);
+                assert!(output.status.success(), "{variable}={url} to {gateway}: {output:?}");
+                let target = gateway.rsplit_once("//").unwrap().1;
+                let asked = proxy.asked().split_off(before);
+                assert!(asked.len() >= 2 && asked.iter().all(|asked| asked == target), "{asked:?}");
+            }
+        }
+    }
+}
+
+/// Whoever is exempt goes direct, and gets there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_environment_exempts_is_reached_without_its_proxy() {
+    let harness = gateway().await;
+    let proxy = Proxy::builder(ProxyProtocol::Http).user("user", PASSWORD).start().await;
+    let url = proxy.url("http");
+    let port = harness.addr().port();
+    let gateway = format!("http://{HERE}:{port}");
+    let with_port = format!("{HERE}:{port}");
+    for list in ["*", HERE, "other.test, 0.0.0.0/8", &with_port] {
+        for name in ["NO_PROXY", "no_proxy"] {
+            let output = probe(&harness, &gateway, &[("ALL_PROXY", &url), (name, list)]);
+            assert!(output.status.success(), "{name}={list}: {output:?}");
+        }
+    }
+    assert_eq!(proxy.asked(), Vec::<String>::new());
+    // What is about another port or network exempts nothing.
+    for list in ["0.0.0.0:1", "10.0.0.0/8"] {
+        let output = probe(&harness, &gateway, &[("ALL_PROXY", &url), ("NO_PROXY", list)]);
+        assert!(output.status.success(), "{list}: {output:?}");
+    }
+    assert!(proxy.asked().len() >= 4);
+}
+
+/// IPv6, TLS and a certificate of the client's own, through every kind of proxy and through none.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_and_ipv6_through_every_kind_of_proxy() {
+    let any: SocketAddr = (Ipv6Addr::LOCALHOST, 0).into();
+    let harness = Harness::builder().listen(any).start().await;
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let shown = authority.identity("::1");
+    let front = TlsFront::start_at(any.ip(), harness.addr(), &shown, Some(&clients)).await;
+    let (plain, tls) = (harness.url().to_owned(), front.url("[::1]"));
+    assert!(plain.starts_with("http://[::1]:"), "{plain}");
+    let builder = |gateway: &str, proxy: Option<&str>| {
+        let builder = harness.client_builder(gateway).extra_root_pem(authority.pem());
+        builder.no_proxy("").proxy(proxy.unwrap_or_default())
+    };
+    let identity = clients.identity("client");
+    let tls_too = |proxy: Option<&str>| {
+        builder(&tls, proxy).client_identity_pem(identity.pem()).build().unwrap()
+    };
+    whole(&tls_too(None)).await;
+    for (scheme, protocol, _) in KINDS {
+        let own = authority.identity("127.0.0.1");
+        let proxy = Proxy::builder(protocol).identity(&own).user("user", PASSWORD).start().await;
+        let url = proxy.url(scheme);
+        whole(&builder(&plain, Some(&url)).build().unwrap()).await;
+        whole(&tls_too(Some(&url))).await;
+        assert!(proxy.asked().len() >= 4, "{scheme}: {:?}", proxy.asked());
+        assert!(proxy.asked().iter().all(|asked| asked.starts_with("::1:")), "{scheme}");
+        // The proxy is no way around who is asked for.
+        let nobody = builder(&tls, Some(&url)).build().unwrap();
+        let error = nobody.list(ListOptions::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TlsFailed, "{scheme}: {error:?}");
+        shows_no_password(&error);
+    }
+}
+
+/// The platform's trust store is read from where a variable says.
+struct Roots(tempfile::NamedTempFile);
+
+impl Roots {
+    fn of(authority: &Authority) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), authority.pem()).unwrap();
+        Self(file)
+    }
+
+    fn variable(&self) -> (&str, &str) {
+        ("SSL_CERT_FILE", self.0.path().to_str().unwrap())
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn proxies_of_the_environment() {
     let harness = gateway().await;
     let authority = Authority::new();
     let front = TlsFront::start(harness.addr(), &authority.identity(Proxy::NAME), None).await;
-    // The platform's trust store is read from where this says.
-    let roots = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(roots.path(), authority.pem()).unwrap();
-    let roots = ("SSL_CERT_FILE", roots.path().to_str().unwrap());
+    let roots = Roots::of(&authority);
+    let roots = roots.variable();
     let http = format!("http://{}:{}", Proxy::NAME, harness.addr().port());
     let https = front.url(Proxy::NAME);
 

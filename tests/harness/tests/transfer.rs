@@ -247,6 +247,39 @@ async fn a_cut_connection_leaves_the_old_files_and_nothing_else() {
     }
 }
 
+/// An upload that is given up while the gateway answers nothing leaves nothing once it does again,
+/// whether its connection lived through that or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_given_up_at_a_stuck_gateway_leaves_nothing() {
+    for (plain, lost) in [(false, false), (true, false), (false, true)] {
+        let harness = Harness::shared_on(plain).await;
+        let proxy = Arc::new(FaultProxy::start(harness.addr(), Faults::default()).await);
+        let sandbox = harness.sandbox_of(&harness.client_at(&proxy.url())).await;
+        let beside = harness.client().attach(sandbox.id()).await.unwrap();
+        let local = tempfile::NamedTempFile::new().unwrap();
+        fs::write(local.path(), content(9 * MIB)).unwrap();
+        let (stuck, mut told) = tokio::sync::watch::channel(false);
+        let holder = Arc::clone(&proxy);
+        let upload = sandbox.upload_file(local.path(), "dir/file").progress(move |progress| {
+            if progress.transferred > 4 * MIB as u64 {
+                holder.stall(true);
+                stuck.send_replace(true);
+            }
+        });
+        let upload = tokio::spawn(upload.into_future());
+        told.wait_for(|stuck| *stuck).await.unwrap();
+        upload.abort();
+        assert!(upload.await.unwrap_err().is_cancelled());
+        assert_eq!(names(&beside, "dir").await.len(), 1, "the directory of its parts");
+        if lost {
+            proxy.cut();
+        }
+        proxy.stall(false);
+        until("it is removed", async || names(&beside, "dir").await.is_empty()).await;
+        beside.delete().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_large_files_at_once() {
     both_wires(async |_, sandbox| {

@@ -17,6 +17,7 @@ pub(super) const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("HTTP connections that carry nothing", "16", "core/src/transport/http.rs", "IDLE_CONNECTIONS: usize = 16"),
     ("addresses of the gateway that a `socks5` proxy", "8", "core/src/transport/tunnel.rs", "MOST_ADDRESSES: usize = 8"),
     ("head of a proxy's answer", "16 K", "core/src/transport/tunnel.rs", "LARGEST_HEAD: usize = 16 * 1024"),
+    ("head of an answer of the control plane", "64 K", "core/src/transport/http.rs", "LARGEST_HEAD: usize = 64 * 1024"),
     ("head of the answer to an upgrade", "64 K", "core/src/transport/socket.rs", "LARGEST_HEAD: usize = 64 * 1024"),
     ("what is read of the body of a refused upgrade", "64 K, within 1 s", "core/src/transport/upgrade.rs", "LARGEST_REFUSAL: usize = 64 * 1024"),
     ("a command's name and directory", "256 and 12,285 bytes", "core/src/transport/session.rs", "LONGEST_CMD_ID: usize = 256"),
