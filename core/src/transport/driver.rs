@@ -44,6 +44,10 @@ const FORGOTTEN: usize = 1_024;
 /// Orders, or frames, that are dealt with in one go: what came together leaves together, and the
 /// other direction is looked at often enough.
 const BATCH: usize = 256;
+/// Bytes that are taken before whoever they woke gets a turn. A reader woken by this task waits
+/// behind it on the same thread, where an idle one may not fetch it: without a bound it would wait
+/// for as much as a socket, and then its own queue, holds.
+const TURN: usize = 256 * 1024;
 
 /// What callers tell the driver.
 pub(super) enum Order {
@@ -157,6 +161,7 @@ impl<R: Fn()> Driver<R> {
         // Armed when it goes off, and not whenever a byte moves: bytes move all the time.
         let alarm = sleep_until(self.due(config));
         tokio::pin!(alarm);
+        let mut taken = 0;
         loop {
             let due = self.due(config);
             if alarm.deadline() > due {
@@ -168,7 +173,11 @@ impl<R: Fn()> Driver<R> {
                     self.obey(order);
                 }
                 message = self.reader.next(), if self.stalled.is_none() => {
-                    self.listen(message)?;
+                    taken += self.listen(message)?;
+                    if taken >= TURN {
+                        taken = 0;
+                        tokio::task::yield_now().await;
+                    }
                 }
                 written = self.writer.write(&mut self.session), if !self.writer.idle() => {
                     written.map_err(lost)?;
@@ -217,18 +226,18 @@ impl<R: Fn()> Driver<R> {
         }
     }
 
-    /// Takes a message, and with it those that have been read already.
-    fn listen(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {
-        self.message(message)?;
+    /// Takes a message, and with it those that have been read already. How many bytes that was.
+    fn listen(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<usize> {
+        let mut taken = self.message(message)?;
         for _ in 1..BATCH {
-            if self.stalled.is_some() {
+            if self.stalled.is_some() || taken >= TURN {
                 break;
             }
             // Where there is none yet, the loop asks again and is woken.
             let Some(message) = self.reader.next().now_or_never() else { break };
-            self.message(message)?;
+            taken += self.message(message)?;
         }
-        Ok(())
+        Ok(taken)
     }
 
     fn beat(&mut self, config: &Config) -> Result<()> {
@@ -334,7 +343,8 @@ impl<R: Fn()> Driver<R> {
         self.writer.push(Outgoing { id, text, budget: None, ticket });
     }
 
-    fn message(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<()> {
+    /// Deals with a message, of so many bytes.
+    fn message(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<usize> {
         match message {
             Some(Ok(Message::Text(text))) => self.frame(text.as_str()),
             Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
@@ -358,14 +368,14 @@ impl<R: Fn()> Driver<R> {
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 // A pong is queued by the library and leaves with the next flush.
                 self.writer.unflushed = true;
-                Ok(())
+                Ok(0)
             }
             Some(Err(error)) => Err(lost(error)),
             None => Err(Error::new(ErrorKind::ConnectionLost, "the connection ended")),
         }
     }
 
-    fn frame(&mut self, text: &str) -> Result<()> {
+    fn frame(&mut self, text: &str) -> Result<usize> {
         match self.session.receive(text)? {
             Step::None => {}
             Step::Deliver(id, frame) => self.deliver(id, frame),
@@ -387,7 +397,7 @@ impl<R: Fn()> Driver<R> {
             Step::Kill(cmd_id) => self.kill(&cmd_id),
             Step::Nameless => self.nameless(),
         }
-        Ok(())
+        Ok(text.len())
     }
 
     fn deliver(&mut self, id: u64, frame: Frame) {
