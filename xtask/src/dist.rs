@@ -2,7 +2,8 @@
 //!
 //! A library that is linked here asks for the newest symbols of this machine's C library. With zig
 //! as the linker, by way of cargo-zigbuild, it is linked against an old one instead: glibc 2.28,
-//! of 2018, which Debian 10 and RHEL 8 have. What the result asks for is read from the result.
+//! of 2018, which Debian 10 and RHEL 8 have. What the result asks for is read from the result, and it
+//! is run with the oldest library that can be had ([`OldLibc`]), which is newer than that.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +11,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::examples;
 use crate::mobile::told;
+use crate::old_libc::OldLibc;
 use crate::steps::{cargo, quiet};
 use crate::tools::programs;
 use crate::{notices, root, target};
@@ -28,6 +31,7 @@ const ARTIFACTS: [(&str, &str); 3] = [
 
 /// Builds everything optimised, into `dist` of the target directory, checks it, and runs it.
 pub(crate) fn all() -> Result<(), String> {
+    let old = OldLibc::find()?;
     let directory = target().join("dist");
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).map_err(|error| told(&directory, &error))?;
@@ -36,14 +40,22 @@ pub(crate) fn all() -> Result<(), String> {
         let place = directory.join(name);
         fs::copy(&built, &place).map_err(|error| told(&built, &error))?;
         println!("{}: {}", place.display(), check(&place)?);
+        if place.extension().is_none_or(|extension| extension != "a") {
+            old.loads(&place)?;
+        }
     }
     for file in ["LICENSE-MIT", "LICENSE-APACHE", notices::FILE] {
         let place = directory.join(file);
         fs::copy(root().join(file), &place).map_err(|error| told(&place, &error))?;
     }
     let wheel = wheel(&directory)?;
-    println!("{}: {}", wheel.display(), check(&unpacked(&wheel)?)?);
-    runs(&directory.join("vtrix-gateway"))
+    let inside = unpacked(&wheel)?;
+    println!("{}: {}", wheel.display(), check(&inside)?);
+    old.loads(&inside)?;
+    c_program(&directory.join("libvtrix_sandbox.so"), &old)?;
+    let gateway = directory.join("vtrix-gateway");
+    runs(Command::new(&gateway))?;
+    runs(old.command(&gateway, None)?)
 }
 
 /// The Python wheel, whose name says how old a C library may be.
@@ -73,12 +85,31 @@ fn unpacked(wheel: &Path) -> Result<PathBuf, String> {
     Ok(place.join("vtrix_sandbox/_native.abi3.so"))
 }
 
-/// Builds the C library as the tests do, unoptimised, and checks that.
+/// Builds the C library as the tests do, unoptimised, checks that, and runs a program with it.
 pub(crate) fn library() -> Result<(), String> {
     let built = build("vtrix-sandbox-c", "libvtrix_sandbox.so", false)?;
     let needed = check(&built)?;
     println!("      {needed}");
-    Ok(())
+    let old = OldLibc::find()?;
+    old.loads(&built)?;
+    c_program(&built, &old)
+}
+
+/// An example in C, linked with the library and run with the old C library.
+fn c_program(library: &Path, old: &OldLibc) -> Result<(), String> {
+    let place = target().join("dist-c");
+    fs::create_dir_all(&place).map_err(|error| told(&place, &error))?;
+    // By the name that a program looks for.
+    let named = place.join("libvtrix_sandbox.so.0");
+    fs::copy(library, &named).map_err(|error| told(library, &error))?;
+    let program = place.join("basic");
+    let mut compile = Command::new(programs(&TOOLS)?.join("python"));
+    compile.args(["-m", "ziglang", "cc", "-std=c11", "-D_GNU_SOURCE", "-target"]);
+    compile.arg(format!("{}-linux-gnu.{}.{}", std::env::consts::ARCH, GLIBC.0, GLIBC.1));
+    compile.arg("-I").arg(root().join("include")).arg(root().join("examples/c/basic.c"));
+    compile.arg(&named).arg("-o").arg(&program);
+    quiet(compile)?;
+    examples::served(&mut old.command(&program, Some(&place))?).map(drop)
 }
 
 fn build(package: &str, artifact: &str, release: bool) -> Result<PathBuf, String> {
@@ -136,13 +167,12 @@ fn newest(dump: &str) -> Option<(u32, u32)> {
 }
 
 /// The gateway serves, and the executor inside it runs what the quickstart asks for.
-fn runs(gateway: &Path) -> Result<(), String> {
+fn runs(mut serve: Command) -> Result<(), String> {
     let data = target().join("dist-data");
     let _ = fs::remove_dir_all(&data);
-    let mut serve = Command::new(gateway);
     serve.args(["serve", "--listen", "127.0.0.1:0", "--token", "dist", "--data-dir"]).arg(&data);
     let serve = serve.stdout(Stdio::piped()).spawn();
-    let mut serving = serve.map_err(|error| told(gateway, &error))?;
+    let mut serving = serve.map_err(|error| error.to_string())?;
     let output = serving.stdout.take().expect("the output is a pipe");
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
     let url = lines.find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));

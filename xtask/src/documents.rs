@@ -41,7 +41,8 @@ pub(crate) fn links() -> Result<(), String> {
 }
 
 /// Every test that docs/security.md names is there: `isolation::A::B` is a test of the executor's,
-/// `denials::A` a row of the gateway's table.
+/// `gateway::A::B` one of the gateway's, `denials::A` a row of its table. No row of a table about
+/// tests is without one.
 pub(crate) fn security() -> Result<(), String> {
     let read = |path: &str| {
         fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
@@ -57,6 +58,11 @@ pub(crate) fn security() -> Result<(), String> {
                 let source = read(&format!("executor/tests/isolation/{file}.rs"))?;
                 source.contains(&format!("#[test]\nfn {function}()"))
             }
+            (Some("gateway"), Some(file), Some(function)) => {
+                let source = read(&format!("gateway/tests/{file}.rs"))?;
+                source.contains(&format!("\nasync fn {function}()"))
+                    || source.contains(&format!("\nfn {function}()"))
+            }
             (Some("denials"), Some(row), None) => denials.contains(&format!("\n    {row}: ")),
             _ => continue,
         };
@@ -67,6 +73,14 @@ pub(crate) fn security() -> Result<(), String> {
     }
     if named == 0 {
         problems.push("docs/security.md names no test".into());
+    }
+    for row in claims(&text) {
+        if !["isolation", "denials", "gateway"]
+            .iter()
+            .any(|kind| row.contains(&format!("`{kind}::")))
+        {
+            problems.push(format!("docs/security.md: a row names no test: {row}"));
+        }
     }
     // And no denial is left out.
     let rows = denials.split("denials! {").nth(1).and_then(|rest| rest.split("\n}").next());
@@ -79,6 +93,22 @@ pub(crate) fn security() -> Result<(), String> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n  ")) }
+}
+
+/// The rows of the tables whose last column is about tests.
+fn claims(text: &str) -> Vec<&str> {
+    let mut claims = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if !line.starts_with('|') {
+            inside = false;
+        } else if line.ends_with("| test |") {
+            inside = true;
+        } else if inside && !line.starts_with("| ---") {
+            claims.push(line);
+        }
+    }
+    claims
 }
 
 /// What stands in `](…)`, outside of code.
@@ -155,6 +185,13 @@ pub(crate) fn deny() -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn claims_are_rows_of_tables_about_tests() {
+        let text =
+            "| a | b |\n| --- | --- |\n| c | d |\n\n| e | test |\n| --- | --- |\n| f | g |\n\nh";
+        assert_eq!(claims(text), ["| f | g |"]);
+    }
 
     #[test]
     fn links_outside_of_code() {

@@ -22,6 +22,8 @@ mod limits;
 mod mobile;
 mod notices;
 mod nulls;
+mod old_libc;
+mod ordinary;
 mod package;
 mod packages;
 mod plan;

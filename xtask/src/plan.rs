@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use crate::steps::{Progress, cargo, run};
 use crate::{
-    c, dist, doctor, documents, examples, fuzz, go, kotlin, limits, notices, package, python,
-    readme, snippets, swift, tidy,
+    c, dist, doctor, documents, examples, fuzz, go, kotlin, limits, notices, ordinary, package,
+    python, readme, snippets, swift, tidy,
 };
 
 /// Steps of [`steps`].
-const STEPS: usize = 21 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
+const STEPS: usize = 22 + python::STEPS + c::STEPS + go::STEPS + kotlin::STEPS + swift::STEPS;
 
 /// Runs every step whose name contains `only`, up to the first failure.
 pub(crate) fn test(only: String) -> ExitCode {
@@ -57,6 +57,7 @@ fn steps(progress: &mut Progress) -> Result<(), String> {
             "vtrix-sandbox/bundled-roots",
         ]),
     )?;
+    progress.measured("tests as an ordinary user, with lent ids and without", ordinary::step)?;
     progress.measured("fuzz targets, a minute each", fuzz::step)?;
     progress.check("signatures to come, in each language", documents::previews)?;
     progress

@@ -170,6 +170,10 @@ fn agree(name: &str, denial: Denial, who: Who, expected: Expected) {
             assert!(checks.iter().any(says), "{name}, {who:?}: not {words:?}: {report:#}");
         }
     }
+    looked_at_everything(name, who, checks);
+    if matches!(name, "nothing_forbidden" | "docker_as_it_comes") {
+        reads_the_same(denial, who, &report);
+    }
     // What no limit stops is never hidden.
     let unlimited =
         |check: &Value| check["name"] == "processor, memory, disk" && check["state"] == "no";
@@ -177,6 +181,69 @@ fn agree(name: &str, denial: Denial, who: Who, expected: Expected) {
     let runs = matches!(expected, Expected::Runs(..));
     assert_eq!((report["usable"] == true, output.status.success()), (runs, runs), "{name}");
     assert_eq!(left(root.path()), 0, "{name}: doctor left something");
+}
+
+/// Every mode there is for this user, limits and networks; where a mode is not to be had, why.
+fn looked_at_everything(name: &str, who: Who, checks: &[Value]) {
+    let found = |area: &str, check: &str| {
+        let found = checks.iter().find(|one| one["area"] == area && one["name"] == check);
+        found.unwrap_or_else(|| panic!("{name}, {who:?}: no {area} {check:?}: {checks:?}"))
+    };
+    let modes = match who {
+        Who::Root => &["mode root-userns", "mode root", "mode user"][..],
+        Who::User => &["mode user-range", "mode user"],
+    };
+    // Without a place to try them in, that is what is wrong.
+    let placeless = checks.iter().any(|check| check["name"] == "data directory");
+    for mode in modes.iter().filter(|_| !placeless) {
+        let mode = found("isolation", mode);
+        let why = mode["found"].as_str().unwrap_or_default();
+        assert!(mode["state"] == "yes" || why.contains(':'), "{name}, {who:?}: {mode}");
+    }
+    for setting in ["system call filter", "new privileges", "/proc"] {
+        found("isolation", setting);
+    }
+    for limit in ["control groups", "controller cpu", "controller memory", "controller pids"] {
+        found("limits", limit);
+    }
+    found("limits", "processes");
+    for network in ["network of its own", "way out", "/dev/net/tun", "user-mode networking"] {
+        found("network", network);
+    }
+}
+
+/// What people are told is what programs are: each check on a line, what to do on the next, the mode
+/// last.
+fn reads_the_same(denial: Denial, who: Who, report: &Value) {
+    let (mut command, _root) = command("doctor", denial, who);
+    let output = command.output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for area in ["isolation", "limits", "network"] {
+        assert!(lines.contains(&area), "{text}");
+    }
+    for check in report["checks"].as_array().expect("checks") {
+        let word = match check["state"].as_str() {
+            Some("partly") => "~",
+            Some(state) => state,
+            None => panic!("{check}"),
+        };
+        let name = check["name"].as_str().expect("a name");
+        // What was found may name the directory in which modes were tried.
+        let at = lines.iter().position(|line| {
+            line.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with(name))
+        });
+        let at = at.unwrap_or_else(|| panic!("no line of {check}: {text}"));
+        if let Some(remedy) = check["remedy"].as_str() {
+            assert_eq!(lines[at + 1], format!("do: {remedy}"), "{text}");
+        }
+    }
+    let last = lines.last().copied().unwrap_or_default();
+    match report["mode"].as_str() {
+        Some(mode) => assert!(last.contains(&format!("of the mode {mode}")), "{text}"),
+        None => assert!(last.contains("no sandbox that is held apart"), "{text}"),
+    }
+    assert_eq!(output.status.success(), report["usable"] == true);
 }
 
 /// How many things are in the data directory.

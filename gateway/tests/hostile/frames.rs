@@ -60,7 +60,12 @@ async fn a_sandbox_wakes_within_a_message() {
         let mut raw = site.connect(Way::Parked).await;
         raw.send(&message[..cut]).await;
         if cut >= begin.len() {
-            assert_eq!(raw.next().await, Said::Pong(b"?".into()), "the gateway has read so far");
+            let mut said = raw.next().await;
+            // On a slow machine its heartbeat comes first.
+            while said == Said::Ping {
+                said = raw.next().await;
+            }
+            assert_eq!(said, Said::Pong(b"?".into()), "the gateway has read so far");
         }
         parked.push(raw);
     }

@@ -409,13 +409,30 @@ pub(crate) fn holders(dir: &Path) -> Vec<u32> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| *pid != own)
-        .filter(|pid| {
-            let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
-                return false;
-            };
-            descriptors.flatten().any(|entry| {
-                std::fs::read_link(entry.path()).is_ok_and(|link| link.starts_with(dir))
-            })
-        })
+        .filter(|pid| holds(*pid, dir))
         .collect()
+}
+
+fn holds(pid: u32, dir: &Path) -> bool {
+    match opens(pid, dir) {
+        Ok(opens) => opens,
+        // An ordinary user can't look into the first process of a sandbox, not even of their own. Its
+        // parent can be seen, and holds the sandbox's directory.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let named = if dir.ends_with("fs.lock") { dir.parent().unwrap_or(dir) } else { dir };
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let parent =
+                status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
+            parent.is_some_and(|parent| opens(parent, named).unwrap_or(false))
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether a process has something under `dir` open.
+fn opens(pid: u32, dir: &Path) -> std::io::Result<bool> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
+    Ok(descriptors
+        .flatten()
+        .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link.starts_with(dir))))
 }

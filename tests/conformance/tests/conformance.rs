@@ -25,7 +25,7 @@ struct Case {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut filters = Vec::new();
+    let (mut filters, mut skipped) = (Vec::new(), Vec::new());
     let (mut list, mut exact) = (false, false);
     let mut at_once = AT_ONCE;
     let mut arguments = std::env::args().skip(1);
@@ -37,7 +37,8 @@ async fn main() -> ExitCode {
                 at_once = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(AT_ONCE);
             }
             // Options of the usual harness that mean nothing here.
-            "--format" | "--color" | "--skip" => drop(arguments.next()),
+            "--format" | "--color" => drop(arguments.next()),
+            "--skip" => skipped.extend(arguments.next()),
             option if option.starts_with('-') => {}
             filter => filters.push(filter.to_owned()),
         }
@@ -57,10 +58,8 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let wanted = |name: &str| {
-        filters.is_empty()
-            || filters
-                .iter()
-                .any(|filter| if exact { name == filter } else { name.contains(filter) })
+        let named = |filter: &String| if exact { name == filter } else { name.contains(filter) };
+        (filters.is_empty() || filters.iter().any(named)) && !skipped.iter().any(named)
     };
     let mut cases = VecDeque::new();
     for (file, topic) in topics {

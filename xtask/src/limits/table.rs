@@ -264,7 +264,6 @@ pub(super) const BOUND_NOTHING: &[(&str, &[&str])] = &[
     ("core/src/pieces.rs", &["STDERR", "LONGEST"]),
     ("core/src/transport/retry.rs", &["FAR"]),
     ("core/src/transport/session.rs", &["HEAD"]),
-    ("executor/src/files/image.rs", &["HEAD"]),
     ("executor/src/files/list.rs", &["AROUND_ENTRY"]),
     ("executor/src/files/write.rs", &["NEW_FILE"]),
     ("executor/src/isolation/accounts.rs", &["FIRST_PERSON", "NOBODY"]),
