@@ -584,7 +584,7 @@ typedef struct vtrix_bytes {
 /**
  * Options of `vtrix_client_new`.
  *
- * Functions: `vtrix_client_options_init`.
+ * Functions: `vtrix_client_options_init`, `vtrix_client_new`.
  */
 typedef struct vtrix_client_options {
     /**
@@ -1196,7 +1196,7 @@ typedef void (*vtrix_command_fn)(void *user_data,
 /**
  * Options of `vtrix_start`.
  *
- * Functions: `vtrix_start_options_init`.
+ * Functions: `vtrix_start_options_init`, `vtrix_start`.
  */
 typedef struct vtrix_start_options {
     /**

@@ -11,7 +11,7 @@ use crate::text::{bytes, given, owned, pairs, slice, vtrix_bytes, vtrix_pair, vt
 
 /// Options of `vtrix_client_new`.
 ///
-/// Functions: `vtrix_client_options_init`.
+/// Functions: `vtrix_client_options_init`, `vtrix_client_new`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct vtrix_client_options {

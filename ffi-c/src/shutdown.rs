@@ -10,7 +10,7 @@ use crate::status::vtrix_status;
 
 /// Options of `vtrix_start`.
 ///
-/// Functions: `vtrix_start_options_init`.
+/// Functions: `vtrix_start_options_init`, `vtrix_start`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct vtrix_start_options {

@@ -15,7 +15,7 @@ use crate::{notices, root, target};
 pub(crate) const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The number in the soname: `VTRIX_ABI_VERSION`.
-const ABI: &str = "0";
+pub(crate) const ABI: &str = "0";
 
 /// Where licences lie.
 const DOCUMENTS: &str = "share/doc/vtrix-sandbox";

@@ -4,6 +4,8 @@
 //! when it fails. The work itself lives in the crates; this one has next to no dependencies, so
 //! that it speaks within seconds on a fresh machine.
 
+#[cfg(test)]
+mod abi;
 mod android;
 mod apple;
 mod c;

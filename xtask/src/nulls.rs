@@ -7,17 +7,17 @@
 use std::fmt::Write as _;
 
 /// A function of the header's.
-struct Function {
+pub(crate) struct Function {
     gives: String,
-    name: String,
-    parameters: Vec<Parameter>,
+    pub(crate) name: String,
+    pub(crate) parameters: Vec<Parameter>,
 }
 
 /// A parameter, and what is said of it.
-struct Parameter {
-    kind: String,
-    name: String,
-    told: String,
+pub(crate) struct Parameter {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) told: String,
 }
 
 impl Parameter {
@@ -224,7 +224,7 @@ fn promise(told: &str) -> Option<&'static str> {
 }
 
 /// Every function that the header declares.
-fn functions(header: &str) -> Vec<Function> {
+pub(crate) fn functions(header: &str) -> Vec<Function> {
     let mut functions = Vec::new();
     let (mut comment, mut code, mut inside) = (String::new(), String::new(), false);
     for line in header.lines() {
