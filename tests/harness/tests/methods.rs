@@ -83,9 +83,8 @@ fn errors(method: Method, mutation: Mutation, at: u64) -> &'static [ErrorKind] {
         Mutation::Truncate => &[ConnectionLost],
         // A call that only reads is made again, for as long as there is time.
         Mutation::Silence => &[ConnectionLost, Timeout],
-        // The message after it may come to stand where it does not belong.
         Mutation::Lose | Mutation::UnknownId | Mutation::Swap if last => &[Timeout],
-        Mutation::Lose | Mutation::UnknownId | Mutation::Swap | Mutation::Repeat => &[Protocol],
+        // Before the last, what comes after it stands where it does not belong.
         _ => &[Protocol],
     }
 }
