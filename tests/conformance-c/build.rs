@@ -1,15 +1,18 @@
-//! Writes Rust declarations for what `include/vtrix_sandbox.h` declares.
+//! Writes Rust declarations for what `vtrix_sandbox.h` declares: the installed one that
+//! `VTRIX_C_HEADER` names, or the tree's.
 //!
 //! The header is generated and regular, so a few rules read all of it: structs, function types,
 //! constants and prototypes. From it alone comes what the runner knows of the library, as it would
 //! for a binding in any other language.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/vtrix_sandbox.h");
+    println!("cargo::rerun-if-env-changed=VTRIX_C_HEADER");
+    let in_tree = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include/vtrix_sandbox.h");
+    let header = env::var_os("VTRIX_C_HEADER").map_or_else(in_tree, PathBuf::from);
     println!("cargo::rerun-if-changed={}", header.display());
     let text = fs::read_to_string(&header).expect("the header is there");
     let out = env::var("OUT_DIR").expect("cargo names a directory");

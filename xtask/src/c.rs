@@ -1,9 +1,9 @@
 //! `cargo xtask c`: the C interface, as a C program meets it.
 //!
-//! Everything is built outside of the tree, from an installed prefix: the tests of `tests/c`
-//! plainly, under the address and undefined-behaviour sanitizers and under valgrind; programs by
-//! way of pkg-config and of CMake, shared and static; the header by itself as C and as C++; every
-//! conformance scenario; and the examples.
+//! Everything is built outside of the tree, from an installed prefix that was moved: the tests of
+//! `tests/c` plainly, under the address and undefined-behaviour sanitizers and under valgrind;
+//! programs in every way there is to link; the header by itself as C and as C++; and the examples.
+//! The conformance scenarios run with the library that ships, optimised.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,8 +13,9 @@ use std::process::Command;
 use crate::examples::served;
 use crate::header::{declared, scratch, symbols};
 use crate::install::install;
+use crate::packaging::{WARNINGS, install_and_move, pkg_config};
 use crate::steps::{Count, Progress, at_once, cargo, quiet, run};
-use crate::{examples, header, nulls, root};
+use crate::{examples, header, nulls, packaging, root};
 
 /// Programs under `tests/c`, and whether valgrind has a part in them. A child of fork leaks by design
 /// what was its parent's; what TLS' assembly encrypts looks uninitialised to valgrind; and what is kept,
@@ -55,8 +56,6 @@ const WAYS: &[Way] = &[
     },
     Way { name: "plain", flags: &[], wrapper: &[] },
 ];
-const WARNINGS: &[&str] =
-    &["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wundef", "-Werror"];
 
 /// A way to build and run a program.
 struct Way {
@@ -66,7 +65,7 @@ struct Way {
 }
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 7;
+pub(crate) const STEPS: usize = 8;
 
 /// `cargo xtask c` by itself.
 pub(crate) fn test() -> Result<(), String> {
@@ -88,7 +87,8 @@ pub(crate) fn bench() -> Result<(), String> {
     sizes(&prefix, &directory)
 }
 
-/// Prints the sizes of the libraries, and of a program that has all of the static one in it.
+/// Prints the sizes of the libraries, and of a program that creates sandboxes and runs commands, with
+/// the static one in it.
 fn sizes(prefix: &Path, directory: &Path) -> Result<(), String> {
     let told = |what: &str, path: &Path| {
         let size = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -102,9 +102,9 @@ fn sizes(prefix: &Path, directory: &Path) -> Result<(), String> {
     for (what, flag) in linked {
         let binary = directory.join("static");
         let mut compile = Command::new("cc");
-        compile.args(["-std=c11", "-O2", "-s"]).arg(root().join("tests/c/consumer/main.c"));
+        compile.args(["-std=c11", "-O2", "-s"]).arg(root().join("examples/c/basic.c"));
         compile
-            .args(pkg_config(prefix, "vtrix-sandbox-static", &[])?)
+            .args(pkg_config(prefix, "vtrix-sandbox-static")?)
             .args((!flag.is_empty()).then_some(flag));
         compile.arg("-o").arg(&binary);
         quiet(compile)?;
@@ -113,26 +113,21 @@ fn sizes(prefix: &Path, directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn pkg_config(prefix: &Path, name: &str, further: &[&str]) -> Result<Vec<String>, String> {
-    let mut ask = Command::new("pkg-config");
-    ask.args(["--cflags", "--libs"]).args(further).arg(name);
-    ask.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
-    Ok(quiet(ask)?.split_whitespace().map(str::to_owned).collect())
-}
-
 /// Everything about the C interface, as steps of a longer run.
 pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
     progress.check("C: header, symbols and layouts are current", || header::run(true))?;
     let prefix = scratch("c")?.join("prefix");
     progress.check("C: install", || {
-        let _ = fs::remove_dir_all(&prefix);
-        install(&prefix, false)?;
+        install_and_move(&prefix, false)?;
         every_declaration_is_exported(&prefix)
     })?;
     progress.check("C: the header alone, twice, as C11 and C++17", || header_alone(&prefix))?;
-    progress.check("C: programs by pkg-config and CMake", || packaging(&prefix))?;
+    progress
+        .check("C: programs by pkg-config, by CMake and by hand", || packaging::check(&prefix))?;
     progress.measured("C: tests: plainly, under sanitizers, under valgrind", || tests(&prefix))?;
-    progress.tests("C: every scenario, through the installed library", scenarios(&prefix))?;
+    let release = prefix.with_file_name("release");
+    progress.check("C: install what ships", || install_and_move(&release, true))?;
+    progress.tests("C: every scenario, through what ships", scenarios(&release))?;
     progress.check("C: examples", || examples(&prefix))
 }
 
@@ -167,34 +162,6 @@ fn header_alone(prefix: &Path) -> Result<(), String> {
         quiet(compile)?;
     }
     Ok(())
-}
-
-fn packaging(prefix: &Path) -> Result<(), String> {
-    let directory = scratch("c/consumer")?;
-    let source = directory.join("main.c");
-    copy(&root().join("tests/c/consumer/main.c"), &source)?;
-    for (kind, package) in [("shared", "vtrix-sandbox"), ("static", "vtrix-sandbox-static")] {
-        let library = prefix.join("lib");
-        let flags = pkg_config(prefix, package, &[])?;
-        let binary = directory.join(kind);
-        let mut compile = Command::new("cc");
-        compile.arg("-std=c11").args(WARNINGS).arg(&source).args(flags);
-        compile.arg(format!("-Wl,-rpath,{}", library.display())).arg("-o").arg(&binary);
-        quiet(compile)?;
-        quiet(Command::new(&binary))?;
-    }
-    copy(&root().join("tests/c/consumer/CMakeLists.txt"), &directory.join("CMakeLists.txt"))?;
-    let build = directory.join("build");
-    let _ = fs::remove_dir_all(&build);
-    let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(&directory).arg("-B").arg(&build);
-    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
-    quiet(configure)?;
-    let mut compile = Command::new("cmake");
-    compile.arg("--build").arg(&build);
-    quiet(compile)?;
-    quiet(Command::new(build.join("with-shared")))?;
-    quiet(Command::new(build.join("with-static"))).map(drop)
 }
 
 /// Every program in every way, several at the same time.
@@ -239,6 +206,7 @@ fn test_program(prefix: &Path, directory: &Path, name: &str, way: &Way) -> Resul
 fn scenarios(prefix: &Path) -> Command {
     let mut command = cargo(["run", "--quiet", "-p", "vtrix-conformance-c"]);
     command.env("VTRIX_C_LIBRARY", prefix.join("lib/libvtrix_sandbox.so"));
+    command.env("VTRIX_C_HEADER", prefix.join("include/vtrix_sandbox.h"));
     command
 }
 
@@ -260,8 +228,4 @@ fn examples(prefix: &Path) -> Result<(), String> {
         let source = root().join("examples/c").join(format!("{name}.c"));
         compile(prefix, &source, &scratch("c/examples")?.join(name), &[]).map(Command::new)
     })
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    fs::copy(from, to).map(drop).map_err(|error| format!("{}: {error}", from.display()))
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask go`: the Go package, as a Go program meets it.
 //!
-//! The package is built against an installed prefix. Its own tests run where it lies; scenarios
-//! and examples run as modules outside of the tree that depend on it. The network is not asked:
-//! the package depends on nothing but the standard library.
+//! The package's own tests run where it lies, against an installed prefix. Scenarios and examples
+//! are modules outside of the tree that depend on the module as a release ships it, with the
+//! optimised library in it. The network is not asked: the package depends on nothing but the standard
+//! library.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ use crate::{examples, go_toolchain, root, steps, target};
 const MODULE: &str = "github.com/vtrixai/sandbox-native/bindings-go";
 
 /// Steps of [`steps`].
-pub(crate) const STEPS: usize = 7;
+pub(crate) const STEPS: usize = 8;
 
 /// Where a run does its work, and what the package is built against.
 struct Place {
@@ -39,7 +40,7 @@ pub(crate) fn bench() -> Result<(), String> {
     let (mut place, _lock) = Place::new()?;
     place.prefix = place.directory.join("release");
     install(&place.prefix, true)?;
-    let outside = place.outside("tests/bench/go", None)?;
+    let outside = place.outside("tests/bench/go", &root().join("bindings-go"))?;
     let binary = place.directory.join("bench");
     let mut build = place.go(&outside);
     build.args(["build", "-o"]).arg(&binary).arg(".");
@@ -49,10 +50,7 @@ pub(crate) fn bench() -> Result<(), String> {
 
 /// Writes the module that a release ships: the package, and the library in it.
 pub(crate) fn bundle(directory: &Path) -> Result<(), String> {
-    let (mut place, _lock) = Place::new()?;
-    place.prefix = place.directory.join("release");
-    install(&place.prefix, true)?;
-    place.bundle(directory)
+    Place::new()?.0.bundle(directory)
 }
 
 /// Everything about the Go package, as steps of a longer run.
@@ -70,15 +68,20 @@ pub(crate) fn steps(progress: &mut Progress) -> Result<(), String> {
         tests.env("GOEXPERIMENT", "cgocheck2").args(["test", "-v", "-count=1", "."]);
         judged(tests)
     })?;
-    progress.measured("Go: every scenario, on both wires", || {
-        let outside = place.outside("bindings-go/conformance", None).map_err(nothing)?;
-        let mut tests = place.go(&outside);
+    progress.check("Go: without cgo, and with the shared library", || {
+        place.without_cgo()?;
+        place.shared()
+    })?;
+    let module = place.directory.join("module");
+    progress.check("Go: the module as it is shipped", || place.bundle(&module))?;
+    progress.measured("Go: every scenario, on both wires, from that module", || {
+        let outside = place.outside("bindings-go/conformance", &module).map_err(nothing)?;
+        let mut tests = place.shipped(&outside);
         tests.env("VTRIX_CONFORMANCE", root().join("tests/conformance"));
-        tests.args(["test", "-v", "-count=1", "."]);
+        tests.args(["test", "-v", "-race", "-count=1", "."]);
         judged(tests)
     })?;
-    progress.check("Go: examples", || place.examples())?;
-    progress.check("Go: a program from the module as it is shipped", || place.shipped())
+    progress.check("Go: examples, from that module", || place.examples(&module))
 }
 
 impl Place {
@@ -122,14 +125,10 @@ impl Place {
         Ok(())
     }
 
-    /// A copy of a module outside of the tree, which finds the package in `package`, or where it
-    /// lies.
-    fn outside(&self, module: &str, package: Option<&Path>) -> Result<PathBuf, String> {
-        let kind = if package.is_some() { "-shipped" } else { "" };
-        let copy = self.directory.join(format!("{}{kind}", module.replace('/', "-")));
+    /// A copy of a module outside of the tree, which finds the package in `package`.
+    fn outside(&self, module: &str, package: &Path) -> Result<PathBuf, String> {
+        let copy = self.directory.join(module.replace('/', "-"));
         mirror(&root().join(module), &copy)?;
-        let lies = root().join("bindings-go");
-        let package = package.unwrap_or(&lies);
         let mut edit = self.go(&copy);
         edit.args(["mod", "edit", "-replace"]);
         edit.arg(format!("{MODULE}={}", package.display()));
@@ -137,12 +136,50 @@ impl Place {
         Ok(copy)
     }
 
+    /// A build without cgo ends, and says why.
+    fn without_cgo(&self) -> Result<(), String> {
+        let mut build = self.go(&root().join("bindings-go"));
+        build.env("CGO_ENABLED", "0").args(["build", "."]);
+        let output = build.output().map_err(|error| error.to_string())?;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let why = "package_vtrix_needs_cgo__set_CGO_ENABLED_1_and_have_a_C_compiler";
+        if !output.status.success() && told.contains(why) {
+            return Ok(());
+        }
+        Err(format!("CGO_ENABLED=0 go build does not say {why}, but\n{told}"))
+    }
+
+    /// A program with the tag `vtrix_shared` loads the shared library, and runs.
+    fn shared(&self) -> Result<(), String> {
+        let outside = self.outside("examples/go", &root().join("bindings-go"))?;
+        let binary = self.directory.join("shared");
+        let mut build = self.go(&outside);
+        build.args(["build", "-tags", "vtrix_shared", "-o"]).arg(&binary).arg("./basic");
+        quiet(build)?;
+        let mut dump = Command::new("objdump");
+        dump.arg("-p").arg(&binary);
+        if !quiet(dump)?.contains("NEEDED               libvtrix_sandbox.so") {
+            return Err("with the tag vtrix_shared, a program loads no shared library".into());
+        }
+        let mut program = Command::new(&binary);
+        program.env("LD_LIBRARY_PATH", self.prefix.join("lib"));
+        examples::served(&mut program).map(drop)
+    }
+
+    /// What a user has who has the shipped module and nothing else: no pkg-config, no installed
+    /// library.
+    fn shipped(&self, directory: &Path) -> Command {
+        let mut command = self.go(directory);
+        command.env_remove("PKG_CONFIG_PATH").env("PKG_CONFIG", "/nonexistent");
+        command
+    }
+
     /// Builds and runs each example; what it prints is the Rust one's.
-    fn examples(&self) -> Result<(), String> {
-        let outside = self.outside("examples/go", None)?;
+    fn examples(&self, module: &Path) -> Result<(), String> {
+        let outside = self.outside("examples/go", module)?;
         let binaries = self.directory.join("examples");
         fs::create_dir_all(&binaries).map_err(|error| told(&binaries, &error))?;
-        let mut build = self.go(&outside);
+        let mut build = self.shipped(&outside);
         build.args(["build", "-o"]).arg(&binaries).arg("./...");
         quiet(build)?;
         examples::print_as_rust(|name| Ok(Command::new(binaries.join(name))))
@@ -150,9 +187,11 @@ impl Place {
 }
 
 impl Place {
-    /// The package with the header and the archive of the prefix in it. Archives of other
-    /// platforms that are there already stay, and are linked where they belong.
+    /// The package with the header and the optimised archive in it. Archives of other platforms
+    /// that are there already stay, and are linked where they belong.
     fn bundle(&self, directory: &Path) -> Result<(), String> {
+        let prefix = self.directory.join("release");
+        install(&prefix, true)?;
         mirror(&root().join("bindings-go"), directory)?;
         let (os, arch) = platform()?;
         let archives = directory.join("lib");
@@ -162,7 +201,7 @@ impl Place {
             ("lib", place, "libvtrix_sandbox.a"),
         ] {
             fs::create_dir_all(&to).map_err(|error| told(&to, &error))?;
-            let (from, to) = (self.prefix.join(from).join(name), to.join(name));
+            let (from, to) = (prefix.join(from).join(name), to.join(name));
             fs::copy(&from, &to).map_err(|error| told(&from, &error))?;
         }
         let mut platforms: Vec<String> = fs::read_dir(&archives)
@@ -183,19 +222,6 @@ impl Place {
         link.push_str("*/\nimport \"C\"\n");
         let path = directory.join("link.go");
         fs::write(&path, link).map_err(|error| told(&path, &error))
-    }
-
-    /// What a user does who has the module and nothing else: no pkg-config, no installed library.
-    fn shipped(&self) -> Result<(), String> {
-        let module = self.directory.join("module");
-        self.bundle(&module)?;
-        let outside = self.outside("examples/go", Some(&module))?;
-        let binary = self.directory.join("shipped");
-        let mut build = self.go(&outside);
-        build.env_remove("PKG_CONFIG_PATH").env("PKG_CONFIG", "/nonexistent");
-        build.args(["build", "-o"]).arg(&binary).arg("./basic");
-        quiet(build)?;
-        examples::served(&mut Command::new(binary)).map(drop)
     }
 }
 

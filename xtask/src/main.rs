@@ -28,6 +28,7 @@ mod old_libc;
 mod ordinary;
 mod package;
 mod packages;
+mod packaging;
 mod plan;
 mod python;
 mod readme;
