@@ -220,6 +220,9 @@ impl Place {
             let _ = writeln!(link, "#cgo {tags} LDFLAGS: {archive} {NATIVE}");
         }
         link.push_str("*/\nimport \"C\"\n");
+        // Of a shared library nothing is shipped.
+        let path = directory.join("link_shared.go");
+        fs::remove_file(&path).map_err(|error| told(&path, &error))?;
         let path = directory.join("link.go");
         fs::write(&path, link).map_err(|error| told(&path, &error))
     }
