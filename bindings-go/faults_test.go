@@ -212,8 +212,8 @@ func TestFaultsInTheMiddle(t *testing.T) {
 
 func TestNothingIsLeftOfWhatEnded(t *testing.T) {
 	before := resourcesNow(t)
-	ctx := patience(t)
 	for range 50 {
+		ctx := patience(t)
 		cancelled, cancel := context.WithCancel(ctx)
 		stream, err := sandbox.Stream(cancelled, "yes", nil, vtrix.RunOptions{})
 		must(t, err)

@@ -158,7 +158,8 @@ impl Place {
         quiet(build)?;
         let mut dump = Command::new("objdump");
         dump.arg("-p").arg(&binary);
-        if !quiet(dump)?.contains("NEEDED               libvtrix_sandbox.so") {
+        let needed = |line: &str| line.contains("NEEDED") && line.contains("libvtrix_sandbox.so");
+        if !quiet(dump)?.lines().any(needed) {
             return Err("with the tag vtrix_shared, a program loads no shared library".into());
         }
         let mut program = Command::new(&binary);

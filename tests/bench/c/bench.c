@@ -134,6 +134,16 @@ static void output(const vtrix_sandbox *sandbox, size_t amount, int pushed)
     printf("%f\n", (double)amount / 1e6 / (now() - begun));
 }
 
+/* A call that goes on until it is cancelled. */
+static void on_ended(void *user_data, vtrix_finished *finished, vtrix_error *error)
+{
+    (void)user_data;
+    vtrix_finished_free(finished);
+    vtrix_error_free(error);
+}
+
+static const vtrix_str sleeper = {"exec sleep 600", 14};
+
 /* Memory of one handle, in KiB, of so many that are alive at once. */
 static void handles(const vtrix_client *client, const vtrix_sandbox *sandbox, size_t amount, const char *kind)
 {
@@ -147,6 +157,14 @@ static void handles(const vtrix_client *client, const vtrix_sandbox *sandbox, si
             all[i] = test_client();
         } else if (strcmp(kind, "sandbox") == 0) {
             all[i] = attached(client);
+        } else if (strcmp(kind, "stream") == 0) {
+            vtrix_stream *stream = NULL;
+            OK(vtrix_sandbox_stream(sandbox, sleeper, NULL, &stream, &error));
+            all[i] = stream;
+        } else if (strcmp(kind, "task") == 0) {
+            vtrix_task *task = NULL;
+            OK(vtrix_sandbox_run_async(sandbox, sleeper, NULL, on_ended, NULL, NULL, &task, &error));
+            all[i] = task;
         } else {
             vtrix_command *command = NULL;
             OK(vtrix_sandbox_command(sandbox, VTRIX_STR("0123456789abcdef"), 0, &command, &error));
@@ -159,6 +177,11 @@ static void handles(const vtrix_client *client, const vtrix_sandbox *sandbox, si
             vtrix_client_free(all[i]);
         } else if (strcmp(kind, "sandbox") == 0) {
             vtrix_sandbox_free(all[i]);
+        } else if (strcmp(kind, "stream") == 0) {
+            vtrix_stream_free(all[i]);
+        } else if (strcmp(kind, "task") == 0) {
+            vtrix_task_cancel(all[i]);
+            vtrix_task_free(all[i]);
         } else {
             vtrix_command_free(all[i]);
         }

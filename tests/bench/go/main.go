@@ -66,6 +66,18 @@ func main() {
 			must(err)
 			return command
 		})
+	case "memory-stream":
+		memory(amount, func() any {
+			stream, err := sandbox.Stream(ctx, "exec sleep 600", nil, vtrix.RunOptions{})
+			must(err)
+			return stream
+		})
+	case "memory-task":
+		// In Go a task is a goroutine that made a call.
+		memory(amount, func() any {
+			go sandbox.Run(ctx, "exec sleep 600", nil, vtrix.RunOptions{})
+			return nil
+		})
 	default:
 		log.Fatalf("no measurement is called %s", what)
 	}

@@ -73,6 +73,8 @@ pub(crate) async fn measure(programs: &[Program], rounds: usize, bytes: usize) -
         all("memory-client", 100),
         all("memory-sandbox", 500),
         all("memory-command", 20_000),
+        all("memory-stream", 100),
+        all("memory-task", 200),
     ];
     let me = std::env::current_exe()?;
     let mut seen: BTreeMap<(String, &str), Vec<Vec<f64>>> = BTreeMap::new();
@@ -205,6 +207,13 @@ pub(crate) async fn role(measurement: &str, amount: usize) -> Fallible {
         "memory-sandbox" => memory(amount, async || Ok(client.attach(&id).await?)).await?,
         "memory-command" => {
             memory(amount, async || Ok(sandbox.command("0123456789abcdef"))).await?;
+        }
+        "memory-stream" => {
+            memory(amount, async || Ok(sandbox.run("exec sleep 600").stream().await?)).await?;
+        }
+        "memory-task" => {
+            let start = || tokio::spawn(sandbox.run("exec sleep 600").into_future());
+            memory(amount, async || Ok(start())).await?;
         }
         other => return Err(format!("no measurement is called {other}").into()),
     }
