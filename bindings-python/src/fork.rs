@@ -4,12 +4,37 @@
 //! Using one would wait for ever, and dropping one could wait for a lock that a vanished thread
 //! holds. So a [`Guarded`] refuses to be used in another process, and is leaked there instead of
 //! dropped: the parent's sockets, which the child shares, are not touched.
+//!
+//! A process is told by how many forks led to it, not by its number: asking for that is a call of
+//! the kernel's, and in a PID namespace of its own a child may have its parent's.
 
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::PyResult;
 
 use crate::errors;
+
+/// Forks that led to this process since the module was loaded.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Begins to count forks. To be called once, when the module is loaded.
+pub(crate) fn watch() -> PyResult<()> {
+    extern "C" fn in_the_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler adds to a number, which may be done in a child of many threads, and stays
+    // where it is: Python never unloads a module.
+    match unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } {
+        0 => Ok(()),
+        _ => Err(errors::internal("no memory to be told of forks")),
+    }
+}
+
+/// Which process this is: a number that none of its parents has.
+pub(crate) fn process() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
 
 /// A value that belongs to the process that made it.
 pub(crate) struct Guarded<T> {
@@ -19,7 +44,7 @@ pub(crate) struct Guarded<T> {
 
 impl<T> Guarded<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { process: std::process::id(), value: ManuallyDrop::new(value) }
+        Self { process: process(), value: ManuallyDrop::new(value) }
     }
 
     /// The value, in its own process; an error in another.
@@ -33,7 +58,7 @@ impl<T> Guarded<T> {
     }
 
     pub(crate) fn is_ours(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process()
     }
 }
 

@@ -25,6 +25,11 @@ mod transfer;
 /// The native half of `vtrix_sandbox`; private.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_init]
+    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::fork::watch()
+    }
+
     #[pymodule_export]
     use crate::aio::Bridge;
     #[pymodule_export]

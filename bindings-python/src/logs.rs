@@ -20,6 +20,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+use crate::fork;
+
 /// Records that wait; past that the oldest go, and the next batch says how many went.
 const CAPACITY: usize = 4096;
 
@@ -119,7 +121,7 @@ impl Visit for Text {
 
 /// This process's queue.
 fn queue() -> &'static Queue {
-    let process = std::process::id();
+    let process = fork::process();
     loop {
         let known = QUEUE.load(Ordering::Acquire);
         // SAFETY: the pointer is null or comes from `Box::into_raw` below, was published, and is

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use vtrix_sandbox::runtime::outstanding;
 
 use crate::errors;
+use crate::fork;
 
 /// How long the runtime's own thread leaves driving to blocking calls after the last one. Between
 /// two of them nobody reads, which no peer minds for so short a time.
@@ -60,7 +61,7 @@ static CURRENT: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
 
 /// This process's runtime, made on first use and alive until the process ends.
 pub(crate) fn current() -> PyResult<&'static Core> {
-    let process = std::process::id();
+    let process = fork::process();
     let known = CURRENT.load(Ordering::Acquire);
     if let Some(core) = look(known)
         && core.process == process
@@ -106,7 +107,7 @@ fn look(pointer: *const Core) -> Option<&'static Core> {
 /// a last word to say. Does nothing where there is no runtime.
 pub(crate) fn hurry() {
     if let Some(core) = look(CURRENT.load(Ordering::Acquire))
-        && core.process == std::process::id()
+        && core.process == fork::process()
     {
         core.hurried.store(true, Ordering::SeqCst);
         core.unpark();
@@ -118,7 +119,7 @@ pub(crate) fn hurry() {
 #[pyfunction]
 pub(crate) fn settle(py: Python<'_>) {
     if let Some(core) = look(CURRENT.load(Ordering::Acquire))
-        && core.process == std::process::id()
+        && core.process == fork::process()
     {
         let settled = async {
             while outstanding() > core.inherited {
