@@ -34,6 +34,7 @@ pub(super) const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("largest request", "64 M", "protocol/src/limits.rs", "RECEIVED_MESSAGE: usize = 64 * 1024 * 1024"),
     ("answer of the control plane", "16 M", "core/src/transport/http.rs", "LARGEST_ANSWER: usize = 16 * 1024 * 1024"),
     ("orders, or frames, that a connection", "256", "core/src/transport/driver.rs", "BATCH: usize = 256"),
+    ("bytes that a connection takes before", "256 K", "core/src/transport/driver.rs", "TURN: usize = 256 * 1024"),
     ("frames for calls that were never made", "1,000", "core/src/transport/session.rs", "STRAY_FRAMES: u32 = 1_000"),
     ("calls given up", "1,024", "core/src/transport/driver.rs", "FORGOTTEN: usize = 1_024"),
     ("words of an error", "4 K", "core/src/error.rs", "GATEWAYS_WORDS: usize = 4 * 1024"),
