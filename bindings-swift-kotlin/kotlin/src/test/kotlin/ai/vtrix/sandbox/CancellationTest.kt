@@ -199,6 +199,26 @@ class CancellationTest {
         Files.delete(directory)
     }
 
+    @Test
+    fun `a listener that throws at the last report leaves no file`() = runBlocking(Dispatchers.Default) {
+        val directory = Files.createTempDirectory("download")
+        val local = directory.resolve("file")
+        withSandbox { sandbox ->
+            sandbox.write("/tmp/file", "x".repeat(1 shl 20))
+            val mine = IllegalStateException("mine")
+            val thrown = assertThrows<IllegalStateException> {
+                sandbox.downloadFile("/tmp/file", local, onProgress = { if (it.transferred == 1L shl 20) throw mine })
+            }
+            assertTrue(thrown === mine || thrown.cause === mine)
+            eventually("no call goes on") { Diagnostics.liveObjects().tasks == 0L }
+            assertTrue(directory.toFile().list()!!.isEmpty())
+            sandbox.downloadFile("/tmp/file", local, onProgress = {})
+            assertEquals(1L shl 20, Files.size(local))
+        }
+        Files.delete(local)
+        Files.delete(directory)
+    }
+
     /** Does something that tells when it is cancelled; then nothing of it runs a second later, and nothing is left. */
     private suspend fun Sandbox.leavesNothing(transfer: suspend (cancelled: suspend () -> Unit) -> Unit) {
         mkdir("/tmp/target")

@@ -50,6 +50,27 @@ class PathsTest {
         }
     }
 
+    @Test
+    fun `a path that is no text names nothing that text would`() = runBlocking(Dispatchers.Default) {
+        val directory = Files.createTempDirectory("names")
+        val made = ProcessBuilder("sh", "-c", "echo content > $(printf 'name-\\377')").directory(directory.toFile())
+        assertEquals(0, made.start().waitFor())
+        val odd = Files.list(directory).use { it.toList() }.single()
+        withSandbox { sandbox ->
+            val calls: List<suspend () -> Unit> = listOf(
+                { sandbox.uploadFile(odd, "/tmp/up") },
+                { sandbox.downloadFile("/etc/hostname", odd) },
+            )
+            for (call in calls) {
+                assertEquals("local is not text", assertThrows<SandboxException.InvalidArgument> { call() }.reason)
+            }
+            assertFalse(sandbox.exists("/tmp/up"))
+        }
+        assertEquals("content\n", Files.readAllBytes(odd).decodeToString())
+        Files.delete(odd)
+        Files.delete(directory)
+    }
+
     private suspend fun withZip(test: suspend (FileSystem) -> Unit) {
         val file = Files.createTempFile("other", ".zip")
         try {
