@@ -126,21 +126,8 @@ fn with_scratch<T>(work: impl FnOnce(&Path) -> T) -> T {
 /// The test programs, by their names. The whole workspace is asked for, as for root's run: with fewer
 /// packages, others would have other features, and all would be built again.
 fn programs() -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let told = quiet(cargo([
-        "test",
-        "--quiet",
-        "-p",
-        "vtrix-gateway",
-        "-p",
-        "vtrix-executor",
-        "-p",
-        "vtrix-conformance",
-        "-p",
-        "vtrix-examples",
-        "--no-run",
-        "--message-format",
-        "json",
-    ]))?;
+    let told =
+        quiet(cargo(["test", "--quiet", "--workspace", "--no-run", "--message-format", "json"]))?;
     let mut all = Vec::new();
     for (directory, tests) in TESTS {
         for test in tests {
