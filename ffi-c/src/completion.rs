@@ -182,7 +182,9 @@ impl<T: Send + 'static> Op<T> {
             let ended = {
                 let cancelled = control.cancelled();
                 if control.is_cancelled() {
-                    // Not begun, so it can't have had any effect.
+                    // Not begun, so it can't have had any effect. What it holds is let go of before
+                    // its end is told, as it is below.
+                    drop(future);
                     Err((own_cancelled(), false))
                 } else {
                     // What is there already wins.

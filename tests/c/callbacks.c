@@ -448,7 +448,12 @@ static void ends_wait_for_no_watcher(void)
     CHECK(latch_count(&blocked[WATCHED - 1].events) == 0);
     for (i = 0; i < WATCHED; i++) {
         CHECK(latch_count(&blocked[i].ends) == 0);
+    }
+    /* All of them at once: the end of a watched call waits for a thread as its events do. */
+    for (i = 0; i < WATCHED; i++) {
         latch_add(&blocked[i].gate);
+    }
+    for (i = 0; i < WATCHED; i++) {
         latch_wait(&blocked[i].ends, 1);
         CHECK(blocked[i].status == VTRIX_STATUS_OK);
         vtrix_stream_free(stuck[i]);
@@ -456,6 +461,29 @@ static void ends_wait_for_no_watcher(void)
     test_end(sandbox);
     vtrix_client_free(client);
     OK(vtrix_shutdown(&error));
+}
+
+/* Given up before it has begun, or just after: whoever is told may pull again at once. */
+static void pulls_given_up_at_once(const vtrix_sandbox *sandbox)
+{
+    vtrix_error *error = NULL;
+    vtrix_stream *stream = stream_of(sandbox, "exec sleep 600");
+    const vtrix_event *event = NULL;
+    int i;
+
+    OK(vtrix_stream_next(stream, VTRIX_NO_LIMIT, &event, &error));
+    for (i = 0; i < 1000; i++) {
+        vtrix_task *task = NULL;
+        seen it;
+        seen_init(&it);
+        OK(vtrix_stream_next_async(stream, on_next, &it, NULL, &task, &error));
+        vtrix_task_cancel(task);
+        latch_wait(&it.ends, 1);
+        CHECK(it.status == VTRIX_STATUS_CANCELLED);
+        vtrix_task_free(task);
+        CHECK(vtrix_stream_next(stream, 0, &event, &error) == VTRIX_STATUS_PENDING);
+    }
+    vtrix_stream_free(stream);
 }
 
 int main(void)
@@ -471,6 +499,7 @@ int main(void)
     blocking_functions();
     calling_back_in(client, sandbox);
     pulled(sandbox);
+    pulls_given_up_at_once(sandbox);
     file_pieces(sandbox);
     logs(client, sandbox);
     unset_while_others_log(client, sandbox);
