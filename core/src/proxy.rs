@@ -105,6 +105,10 @@ impl Proxy {
             .intercept(target)
             .ok_or_else(|| wrong("is not the URL of a proxy"))?;
         let host = found.uri().host().unwrap_or_default();
+        // The library takes what is no host's name for one.
+        if !host.is_empty() && Host::parse(host).is_err() {
+            return Err(wrong("is not the URL of a proxy"));
+        }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() {
             return Err(wrong("has no host"));
@@ -295,6 +299,7 @@ mod tests {
             "http://u:hunter2@p:99999",
             "://hunter2",
             "http:// hunter2",
+            "5[]",
             "socks5://:hunter2@p",
         ] {
             let error = choose("http://g", &option(url), &[]).unwrap_err().to_string();

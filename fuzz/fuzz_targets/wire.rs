@@ -1,4 +1,5 @@
 //! The wire's types: bodies of the control plane, frames of the data plane, bytes made into text.
+//! And what an answer over HTTP becomes.
 #![no_main]
 
 use serde::de::DeserializeOwned;
@@ -40,6 +41,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     borrowed::<DoneParams<'_>>(data);
     borrowed::<ChunkParams<'_>>(data);
     frames(data);
+    vtrix_sandbox::fuzzing::answer(data);
 });
 
 /// What reads once reads the same again after it was written.

@@ -19,6 +19,9 @@ mod doctor;
 mod error;
 mod executor_image;
 mod expiry;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash_token;
 mod http;
 mod incoming;
@@ -44,8 +47,5 @@ mod units;
 pub use builder::{Gateway, GatewayBuilder};
 pub use config::Backend;
 pub use error::GatewayError;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub use http::fuzzing;
 pub use tenant::TokenLimits;
 pub use vtrix_executor::contract::{Mode, Part};

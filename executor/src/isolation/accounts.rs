@@ -35,6 +35,7 @@ pub(crate) fn files(passwd: &str, group: &str) -> [File; 4] {
     }
     if group.is_empty() {
         groups.extend(["tty:x:5:".into(), "nogroup:x:65534:".into()]);
+        gshadow.extend(["tty:*::".into(), "nogroup:*::".into()]);
     }
     [
         ("passwd", 0o644, lines(&users)),

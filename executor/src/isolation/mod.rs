@@ -12,6 +12,8 @@ pub(crate) mod copy;
 pub(crate) mod dev;
 pub(crate) mod etc;
 pub(crate) mod expose;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod idmap;
 pub(crate) mod init;
 pub(crate) mod layers;

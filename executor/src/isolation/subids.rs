@@ -25,9 +25,9 @@ pub(crate) struct Subordinate {
 
 /// A range of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lent {
-    first: u32,
-    count: u32,
+pub(super) struct Lent {
+    pub(super) first: u32,
+    pub(super) count: u32,
 }
 
 impl Subordinate {
@@ -93,7 +93,7 @@ fn program(name: &str) -> Result<String, StepError> {
         })
 }
 
-fn name_of(uid: u32, accounts: &str) -> Option<&str> {
+pub(super) fn name_of(uid: u32, accounts: &str) -> Option<&str> {
     accounts.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
@@ -102,7 +102,7 @@ fn name_of(uid: u32, accounts: &str) -> Option<&str> {
 }
 
 /// The largest range of a user, by number or name, cut to what a sandbox can use.
-fn largest(text: &str, uid: u32, name: Option<&str>) -> Option<Lent> {
+pub(super) fn largest(text: &str, uid: u32, name: Option<&str>) -> Option<Lent> {
     text.lines()
         .filter_map(|line| {
             let mut fields = line.trim().split(':');

@@ -47,7 +47,7 @@ pub(super) struct Mount<'a> {
 }
 
 impl<'a> Mount<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
         let (mount, filesystem) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);
         let (root, at, options) = (fields.next()?, fields.next()?, fields.next()?);

@@ -51,15 +51,15 @@ pub(super) fn checks(host: &Host) -> Vec<Check> {
 }
 
 /// The control groups of this process.
-struct Groups {
+pub(super) struct Groups {
     /// v2, v1, hybrid or none.
     arrangement: &'static str,
     /// A controller, and where its group of this process is.
-    controllers: Vec<(String, PathBuf)>,
+    pub(super) controllers: Vec<(String, PathBuf)>,
 }
 
 impl Groups {
-    fn find(host: &Host) -> Self {
+    pub(super) fn find(host: &Host) -> Self {
         let mounts: Vec<_> =
             host.mounts().filter(|mount| matches!(mount.kind, "cgroup" | "cgroup2")).collect();
         let mut controllers = Vec::new();

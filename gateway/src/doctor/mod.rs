@@ -5,6 +5,8 @@
 //! and a gateway that runs is not disturbed. For people as text, for programs as JSON with the same
 //! content; neither holds anything secret.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod host;
 mod isolation;
 mod limits;

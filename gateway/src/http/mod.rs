@@ -9,7 +9,7 @@ mod body;
 mod dispatch;
 mod fields;
 #[cfg(feature = "fuzzing")]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod parse;
 mod patient;
 mod requests;

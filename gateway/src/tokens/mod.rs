@@ -8,6 +8,8 @@
 
 mod file;
 mod format;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
