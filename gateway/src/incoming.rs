@@ -233,7 +233,7 @@ mod tests {
         let incoming = Arc::new(Incoming::default());
         let source = tokio::io::repeat(b'x');
         let mut stream = Metered::new(side(source), Arc::clone(&incoming), Arc::clone(&grant));
-        let mut bytes = vec![0; 2 * FREE];
+        let mut bytes = vec![0; FREE];
         // Others of this token hold all of it.
         let all = grant.body(usize::MAX / 2).await.expect("free");
         assert!(stream.read_exact(&mut bytes).now_or_never().is_some(), "the first stretch");

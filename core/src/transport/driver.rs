@@ -23,8 +23,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message};
 use vtrix_protocol::{exec, rpc};
 
+use super::frame::Frame;
 use super::queue;
-use super::session::{Frame, Left, Opening, Session, Step};
+use super::session::{Left, Opening, Session, Step};
 use super::sink::{Sink, fail_all};
 use super::socket::{Pulse, Socket};
 use super::ticket::Ticket;

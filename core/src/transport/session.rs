@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use vtrix_protocol::{exec, files, rpc};
 
-pub(super) use super::frame::Frame;
+use super::frame::Frame;
 use super::frame::{Chunk, Started};
 use crate::error::{Error, ErrorKind, Result, for_people};
 
