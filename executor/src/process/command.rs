@@ -115,7 +115,9 @@ impl Command {
         rustix::process::test_kill_process_group(self.pid).is_ok()
     }
 
-    /// Asks that it be ended: TERM, a grace, KILL. One whose shell has ended keeps its own end.
+    /// Asks that it be ended after a grace, by KILL. TERM is for whoever asks to send, in the same
+    /// turn: to this command alone it would come a second time, which many a program takes for
+    /// impatience. One whose shell has ended keeps its own end.
     pub(crate) fn end(&self) {
         if self.exit.get().is_none() {
             self.ended_by_stop.set(true);

@@ -152,7 +152,7 @@ impl Registry {
         }
     }
 
-    /// Asks every running command to end.
+    /// Asks every running command to end, as [`Command::end`] has it.
     pub(crate) fn end_all(&self) {
         for command in self.commands.borrow().values() {
             command.end();

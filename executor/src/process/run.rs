@@ -184,7 +184,9 @@ pub(super) async fn run(command: Rc<Command>, plan: Plan, over: impl FnOnce()) {
         };
         if !termed && term_at.is_some_and(|at| at <= Instant::now()) {
             termed = true;
-            command.signal(Signal::TERM);
+            if !command.is_to_end() {
+                command.signal(Signal::TERM);
+            }
             kill_at.get_or_insert(Instant::now() + kill_grace);
         }
         // Taken before the pumps are polled, so that nothing they bring is missed.

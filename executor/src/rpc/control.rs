@@ -46,8 +46,9 @@ pub(super) async fn shutdown(call: &Call) -> Result<(), Failure> {
     let sandbox = call.sandbox();
     sandbox.refuse_calls();
     let deadline = Instant::now() + Duration::from_millis(sandbox.config.kill_grace_ms);
-    sandbox.registry.end_all();
+    // Commands among them, each once.
     reaper::signal_all(Signal::TERM);
+    sandbox.registry.end_all();
     while !reaper::is_childless() && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
     }
